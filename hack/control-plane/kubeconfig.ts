@@ -1,0 +1,36 @@
+import { dump } from 'js-yaml';
+import type { KeyPair } from './certificates.ts';
+
+export interface KubeconfigParts {
+  /** Name of the cluster and of the context. */
+  readonly cluster: string;
+  readonly server: string;
+  readonly caPem: string;
+  readonly user: string;
+  readonly client: KeyPair;
+}
+
+const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
+
+/** A self-contained kubeconfig (YAML) whose one context authenticates with a client certificate. */
+export function kubeconfig({ cluster, server, caPem, user, client }: KubeconfigParts): string {
+  // kubectl merges files by these names, and users of one name would be one user
+  const userName = `${cluster}-${user}`;
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: cluster, cluster: { server, 'certificate-authority-data': base64(caPem) } }],
+    users: [
+      {
+        name: userName,
+        user: {
+          'client-certificate-data': base64(client.certPem),
+          'client-key-data': base64(client.keyPem),
+        },
+      },
+    ],
+    contexts: [{ name: cluster, context: { cluster, user: userName } }],
+    'current-context': cluster,
+  };
+  return dump(config, { lineWidth: -1 });
+}

@@ -1,0 +1,96 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Kind, OpenAPISchema } from './crd.ts';
+import { generate } from './main.ts';
+import { sources } from './source.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const crds = join(ROOT, 'crds');
+
+describe('the generated files', () => {
+  let output: string;
+
+  beforeAll(async () => {
+    output = await mkdtemp(join(tmpdir(), 'paddock-generate-'));
+    await cp(join(ROOT, 'api', 'generated'), output, { recursive: true });
+  });
+  afterAll(() => rm(output, { recursive: true }));
+
+  test('of the repository are those of its CRDs; otherwise run "node hack/generate/main.ts"', async () => {
+    expect(await generate({ crds, output, check: true })).toEqual([]);
+  });
+
+  test('that differ, lack or are left over are named by a check and mended without it', async () => {
+    const cluster = await readFile(join(output, 'cluster.ts'), 'utf8');
+    await writeFile(join(output, 'cluster.ts'), `${cluster}// edited\n`);
+    await writeFile(join(output, 'gone.ts'), '');
+    await rm(join(output, 'project.ts'));
+    const differing = ['cluster.ts', 'gone.ts', 'project.ts'];
+    expect((await generate({ crds, output, check: true })).sort()).toEqual(differing);
+    expect((await generate({ crds, output, check: false })).sort()).toEqual(differing);
+    expect(await generate({ crds, output, check: true })).toEqual([]);
+    expect(await readFile(join(output, 'cluster.ts'), 'utf8')).toBe(cluster);
+  });
+});
+
+describe('a field becomes', () => {
+  const condition: OpenAPISchema = { type: 'object', properties: { type: { type: 'string' } }, required: ['type'] };
+  const conditions: OpenAPISchema = { type: 'array', items: condition };
+
+  async function source(properties: Record<string, OpenAPISchema>, required: string[] = []): Promise<string> {
+    const kind: Kind = {
+      group: 'example.com',
+      version: 'v1',
+      kind: 'Thing',
+      plural: 'things',
+      namespaced: true,
+      schema: {
+        type: 'object',
+        properties: {
+          spec: { type: 'object', properties, required },
+          status: { type: 'object', properties: { conditions } },
+        },
+      },
+    };
+    return (await sources([kind])).get('thing.ts') ?? '';
+  }
+
+  test.each<[string, OpenAPISchema, string]>([
+    ['a quantity', { 'x-kubernetes-int-or-string': true }, 'field?: number | string;'],
+    ['a time', { type: 'string', nullable: false }, 'field?: string;'],
+    ['a nullable string', { type: 'string', nullable: true }, 'field?: string | null;'],
+    ['an enum', { type: 'string', enum: ['A', 'B'] }, "field?: 'A' | 'B';"],
+    ['a nullable enum', { type: 'string', enum: ['A'], nullable: true }, "field?: 'A' | null;"],
+    ['a number', { type: 'integer' }, 'field?: number;'],
+    ['a list', { type: 'array', items: { type: 'string' } }, 'field?: string[];'],
+    ['a map', { type: 'object', additionalProperties: { type: 'string' } }, '[k: string]: string;'],
+    ['an object of its own', { type: 'object', properties: { a: { type: 'string' } } }, 'field?: ThingField;'],
+    [
+      'a label selector',
+      { type: 'object', properties: { matchLabels: { type: 'object' }, matchExpressions: { type: 'array' } } },
+      'field?: LabelSelector;',
+    ],
+  ])('%s', async (_, schema, expected) => {
+    expect(await source({ field: schema })).toContain(expected);
+  });
+
+  test('optional unless required', async () => {
+    expect(await source({ field: { type: 'string' } }, ['field'])).toContain('field: string;');
+  });
+
+  test('documented, whatever its description holds', async () => {
+    const text = await source({ field: { type: 'string', description: 'Takes requests.*/limits.* and more.' } });
+    expect(text).toContain('Takes requests.*\\/limits.* and more.');
+  });
+
+  test('an object beside its resource type', async () => {
+    const text = await source({});
+    expect(text).toContain("apiVersion: 'example.com/v1';");
+    expect(text).toContain('metadata: ObjectMeta;');
+    expect(text).toContain('conditions?: Condition[];');
+    expect(text).toContain('export const ThingResource: ResourceType<Thing> = {');
+  });
+});

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto';
+import { type Cluster, clusterNamespace } from '#api';
+import type { ConditionIntent, Credentials, Informer } from '#runtime';
+import { KubeconfigError, readKubeconfigSecret, type Secret, type SecretReference } from '../engagement/kubeconfig.ts';
+import { parseDuration } from './duration.ts';
+
+/** How a cluster is to be reached and watched; another `hash` means that the connection must be opened anew. */
+export interface Connection {
+  readonly credentials: Credentials;
+  /** Where a kubeconfig points; undefined for `local`. */
+  readonly server?: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly hash: string;
+}
+
+/** What the spec and its Secret say about the connection. */
+export type ConnectionState =
+  | { readonly kind: 'usable'; readonly connection: Connection }
+  /** There is none to open; the condition says why. */
+  | { readonly kind: 'none'; readonly connected: ConditionIntent; readonly stalled?: ConditionIntent }
+  /** Not known yet: the Secret has not been read. */
+  | { readonly kind: 'pending' };
+
+export interface ConnectionSources {
+  readonly hubCredentials: Credentials;
+  /** All Clusters of the hub. */
+  readonly clusters: readonly Cluster[];
+  /** The informer of one Secret. */
+  readonly secret: (reference: SecretReference) => Pick<Informer<Secret>, 'known' | 'get'>;
+}
+
+/** Heartbeat settings where the spec leaves them out. */
+const DEFAULT_HEARTBEAT = { interval: '5s', timeout: '15s' };
+
+/** Where the kubeconfig of a pushed cluster lies; undefined for other clusters. */
+export function secretReference(cluster: Cluster): SecretReference | undefined {
+  const { kubeconfig } = cluster.spec.connection;
+  return kubeconfig && { namespace: clusterNamespace(cluster.metadata.name ?? ''), ...kubeconfig.secretRef };
+}
+
+/** Decides how a cluster is to be reached. Sends nothing and executes nothing. */
+export function resolveConnection(cluster: Cluster, sources: ConnectionSources): ConnectionState {
+  if (cluster.spec.connection.local) return localConnection(cluster, sources);
+  const reference = secretReference(cluster);
+  if (!reference)
+    return without(
+      'Unknown',
+      'AgentNotSupported',
+      'agents are not part of this version of Paddock: use connection.kubeconfig or connection.local',
+    );
+  const informer = sources.secret(reference);
+  const secret = informer.get({ namespace: reference.namespace, name: reference.name });
+  if (!secret && !informer.known) return { kind: 'pending' };
+  try {
+    const { credentials, hash, server } = readKubeconfigSecret(secret, reference);
+    return usable(cluster, { credentials, hash, server });
+  } catch (error) {
+    if (error instanceof KubeconfigError) return without('False', error.reason, error.message);
+    throw error;
+  }
+}
+
+/** The Cluster that is the hub itself: of several the oldest, of those the first by name. */
+export function localHolder(clusters: readonly Cluster[]): Cluster | undefined {
+  const [first] = clusters.filter(({ spec }) => spec.connection.local).sort(byAge);
+  return first;
+}
+
+function localConnection(cluster: Cluster, { clusters, hubCredentials }: ConnectionSources): ConnectionState {
+  const holder = localHolder(clusters);
+  if (!holder || holder.metadata.name === cluster.metadata.name)
+    return usable(cluster, { credentials: hubCredentials, hash: 'local' });
+  const reason = 'LocalTaken';
+  const message = `Cluster ${holder.metadata.name} stands for the hub already: delete one of the two`;
+  return {
+    kind: 'none',
+    connected: { type: 'Connected', status: 'Unknown', reason, message },
+    stalled: { type: 'Stalled', status: 'True', reason, message },
+  };
+}
+
+function usable(cluster: Cluster, how: Pick<Connection, 'credentials' | 'server' | 'hash'>): ConnectionState {
+  const { interval, timeout } = { ...DEFAULT_HEARTBEAT, ...cluster.spec.heartbeat };
+  const hash = createHash('sha256').update(JSON.stringify([how.hash, cluster.metadata.uid, interval, timeout]));
+  const times = { intervalMs: parseDuration(interval), timeoutMs: parseDuration(timeout) };
+  return { kind: 'usable', connection: { ...how, ...times, hash: hash.digest('hex') } };
+}
+
+function without(status: 'False' | 'Unknown', reason: string, message: string): ConnectionState {
+  return { kind: 'none', connected: { type: 'Connected', status, reason, message } };
+}
+
+function byAge(a: Cluster, b: Cluster): number {
+  const left = [a.metadata.creationTimestamp ?? '', a.metadata.name ?? ''];
+  const right = [b.metadata.creationTimestamp ?? '', b.metadata.name ?? ''];
+  return compare(left[0], right[0]) || compare(left[1], right[1]);
+}
+
+function compare(a = '', b = ''): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

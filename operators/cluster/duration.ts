@@ -1,0 +1,22 @@
+const NUMBER_AND_UNIT = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
+const WHOLE = new RegExp(`^(?:${NUMBER_AND_UNIT.source})+$`);
+
+const MILLISECONDS: Readonly<Record<string, number>> = {
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  μs: 1e-3,
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Milliseconds of a Go duration without sign, such as `1m30s`. @throws when it is none */
+export function parseDuration(text: string): number {
+  if (!WHOLE.test(text)) throw new Error(`"${text}" must be a Go duration without sign, such as 1m30s`);
+  let sum = 0;
+  for (const [, amount, unit] of text.matchAll(NUMBER_AND_UNIT))
+    sum += Number(amount) * (MILLISECONDS[unit ?? ''] ?? 0);
+  return sum;
+}

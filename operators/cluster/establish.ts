@@ -1,0 +1,116 @@
+import {
+  type Cluster as ClusterConnection,
+  type Credentials,
+  isAlreadyExists,
+  type KubeObject,
+  Namespaces,
+} from '#runtime';
+import { AlreadyClaimedError, assertClaim, CLAIM, ConfigMaps, claim, type Owner } from '../engagement/claim.ts';
+import { caFingerprint } from '../engagement/kubeconfig.ts';
+import {
+  type Distribution,
+  distributionOfServer,
+  distributionOfVersion,
+  isSupported,
+  OLDEST_SUPPORTED,
+} from './version.ts';
+
+/** What was learnt of a cluster that answers. */
+export interface Identity {
+  readonly apiServer: { readonly url: string; readonly caSHA256?: string };
+  readonly version: string;
+  readonly distribution: Distribution;
+}
+
+/** Why a cluster that answers can't be used. A terminal one stays until something changes. */
+export interface Problem {
+  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed';
+  readonly message: string;
+  readonly terminal: boolean;
+}
+
+/** Asks a server what it is: its version and, where that does not tell the distribution, its API groups. */
+export async function identify(
+  connection: ClusterConnection,
+  credentials: Credentials,
+  signal: AbortSignal,
+): Promise<Identity> {
+  const { server, tls } = await credentials.resolve();
+  const version = gitVersion(await getJson(connection, '/version', signal));
+  const distribution =
+    distributionOfVersion(version) ??
+    distributionOfServer(server, groupNames(await getJson(connection, '/apis', signal)));
+  const caSHA256 = tls.ca === undefined ? undefined : caFingerprint(tls.ca.toString());
+  return { apiServer: { url: server, ...(caSHA256 === undefined ? {} : { caSHA256 }) }, version, distribution };
+}
+
+/** A Kubernetes that Paddock can't guard; undefined for one that it can. */
+export function versionProblem(version: string): Problem | undefined {
+  if (isSupported(version)) return undefined;
+  const oldest = `v${OLDEST_SUPPORTED.major}.${OLDEST_SUPPORTED.minor}`;
+  const message = `the cluster runs Kubernetes ${version}, which has no ValidatingAdmissionPolicy: upgrade it to ${oldest} or newer`;
+  return { reason: 'VersionUnsupported', message, terminal: true };
+}
+
+export interface ClaimRequest {
+  readonly owner: Owner;
+  readonly clusterName: string;
+  /** Made if the cluster has no namespace of this name. */
+  readonly systemNamespace: KubeObject;
+}
+
+/**
+ * Claims the cluster. Reads first: a cluster that is somebody else's gets no write, not even the namespace.
+ * @throws AlreadyClaimedError
+ */
+export async function takeClaim(
+  { client }: ClusterConnection,
+  { owner, clusterName, systemNamespace }: ClaimRequest,
+  signal: AbortSignal,
+): Promise<void> {
+  const existing = await client.find(ConfigMaps, CLAIM, { signal });
+  assertClaim(existing, owner);
+  if (existing) return;
+  if (!(await client.find(Namespaces, { name: CLAIM.namespace }, { signal, metadataOnly: true }))) {
+    try {
+      await client.create(Namespaces, {}, systemNamespace, { signal });
+    } catch (error) {
+      if (!isAlreadyExists(error)) throw error;
+    }
+  }
+  await claim(client, owner, clusterName, signal);
+}
+
+/** What a failed claim means. */
+export function claimProblem(error: unknown, describe: (error: unknown) => string): Problem {
+  if (error instanceof AlreadyClaimedError) return { reason: 'AlreadyClaimed', message: error.message, terminal: true };
+  const advice = 'grant the connection’s user what Paddock needs there; it is tried again with the next heartbeat';
+  return {
+    reason: 'ClaimFailed',
+    message: `the cluster could not be claimed: ${describe(error)}; ${advice}`,
+    terminal: false,
+  };
+}
+
+/** The answer; undefined when it is not 200. */
+async function getJson({ transport }: ClusterConnection, path: string, signal: AbortSignal): Promise<unknown> {
+  const { status, body } = await transport.request({ method: 'GET', path, signal, timeoutMs: 10_000 });
+  return status === 200 ? JSON.parse(body) : undefined;
+}
+
+function gitVersion(answer: unknown): string {
+  const version = field(answer, 'gitVersion');
+  if (typeof version === 'string') return version;
+  throw new Error(
+    'GET /version gives no gitVersion: this is no Kubernetes API server, or the credential may not ask it',
+  );
+}
+
+function groupNames(answer: unknown): string[] {
+  const groups = field(answer, 'groups');
+  return Array.isArray(groups) ? groups.map(group => String(field(group, 'name'))) : [];
+}
+
+function field(object: unknown, name: string): unknown {
+  return typeof object === 'object' && object !== null ? Reflect.get(object, name) : undefined;
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConnectionError } from '#runtime';
+import { outcomeOfAnswer, outcomeOfError } from './outcome.ts';
+
+const failed = (code: string, message = 'it failed') =>
+  new ConnectionError('GET /readyz: no answer', { cause: Object.assign(new Error(message), { code }) });
+
+describe('an answer', () => {
+  test('200 is healthy', () => {
+    expect(outcomeOfAnswer({ status: 200, body: 'ok' })).toEqual({ kind: 'healthy' });
+  });
+
+  test.each([401, 403])('%d is Unauthorized', status => {
+    expect(outcomeOfAnswer({ status, body: '' })).toMatchObject({ kind: 'rejected', reason: 'Unauthorized' });
+  });
+
+  test('500 names the failing checks, always in one order', () => {
+    const body = '[+]ping ok\n[-]poststarthook/rbac failed: reason withheld\n[-]etcd failed: reason withheld\n';
+
+    expect(outcomeOfAnswer({ status: 500, body })).toEqual({
+      kind: 'unhealthy',
+      message: 'GET /readyz answers 500; failing checks: etcd, poststarthook/rbac',
+    });
+  });
+
+  test('503 of something in between is unhealthy', () => {
+    expect(outcomeOfAnswer({ status: 503, body: '<html>' })).toMatchObject({ kind: 'unhealthy' });
+  });
+});
+
+describe('no answer', () => {
+  test.each([
+    ['ECONNREFUSED', 'connection refused'],
+    ['ENOTFOUND', 'no such host'],
+    ['UND_ERR_CONNECT_TIMEOUT', 'timed out'],
+  ])('%s is silence: %s', (code, message) => {
+    expect(outcomeOfError(failed(code))).toEqual({ kind: 'silent', message });
+  });
+
+  test('within the time of a probe is a time-out', () => {
+    const error = new ConnectionError('GET /readyz: no answer within 10 s');
+
+    expect(outcomeOfError(error)).toEqual({ kind: 'silent', message: 'timed out' });
+  });
+
+  test('for an unknown cause is told in its own words', () => {
+    expect(outcomeOfError(failed('EWEIRD', 'odd'))).toEqual({ kind: 'silent', message: 'odd' });
+  });
+
+  test.each(['SELF_SIGNED_CERT_IN_CHAIN', 'CERT_HAS_EXPIRED', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_SSL_SOMETHING'])(
+    '%s is TLSInvalid',
+    code => {
+      expect(outcomeOfError(failed(code))).toMatchObject({ kind: 'rejected', reason: 'TLSInvalid' });
+    },
+  );
+
+  test('in a handshake that hangs is a time-out, not TLSInvalid', () => {
+    expect(outcomeOfError(failed('ERR_TLS_HANDSHAKE_TIMEOUT'))).toEqual({ kind: 'silent', message: 'timed out' });
+  });
+});

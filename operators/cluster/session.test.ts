@@ -1,0 +1,163 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { silentLogger, systemClock } from '#runtime';
+import { eventually } from '../../test/support/eventually.ts';
+import { Session, type SessionOptions } from './session.ts';
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+
+const CLAIM_PATH = '/api/v1/namespaces/paddock-system/configmaps/claim';
+const ours = { hub: 'hub-uid', cluster: 'cluster-uid' };
+
+let server: Server;
+let answers: Record<string, Answer>;
+let requests: string[];
+let sessions: Session[];
+
+const json =
+  (body: object, status = 200): Answer =>
+  response => {
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  };
+
+const forbidden = json({ kind: 'Status', reason: 'Forbidden', message: 'configmaps "claim" is forbidden' }, 403);
+
+beforeEach(async () => {
+  requests = [];
+  sessions = [];
+  answers = {
+    '/readyz': response => response.end('ok'),
+    '/version': json({ gitVersion: 'v1.34.4+k3s1' }),
+    '/api/v1/namespaces/kube-system': json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } }),
+    [CLAIM_PATH]: json({ kind: 'ConfigMap', metadata: { name: 'claim' }, data: ours }),
+  };
+  server = createServer((request, response) => {
+    const path = request.url?.split('?')[0] ?? '';
+    requests.push(`${request.method} ${path}`);
+    const answer = answers[path];
+    if (answer) answer(response, request);
+    else json({ kind: 'Status', reason: 'NotFound', message: 'not here' }, 404)(response, request);
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+});
+
+afterEach(async () => {
+  await Promise.all(sessions.map(session => session.stop()));
+  server.closeAllConnections();
+  await new Promise(resolve => server.close(resolve));
+});
+
+function openSession(overrides: Partial<SessionOptions> = {}): Session {
+  const address = server.address();
+  if (typeof address !== 'object' || address === null) throw new Error('the server has no address');
+  const url = `http://127.0.0.1:${address.port}`;
+  const credentials = { resolve: async () => ({ server: url, tls: {}, headers: {} }) };
+  const session = new Session({
+    connection: { credentials, server: url, intervalMs: 50, timeoutMs: 2_000, hash: 'one' },
+    claim: { owner: ours, clusterName: 'edge-1', systemNamespace: { metadata: { name: 'paddock-system' } } },
+    before: { answered: false, connected: false },
+    cluster: { name: 'edge-1', log: silentLogger, fieldManager: 'paddock-cluster' },
+    clock: systemClock,
+    onChange: () => undefined,
+    ...overrides,
+  });
+  sessions.push(session);
+  return session;
+}
+
+async function until(what: string, probe: () => boolean): Promise<void> {
+  await eventually(probe, { timeoutMs: 10_000, what });
+}
+
+const writes = (): string[] => requests.filter(request => !request.startsWith('GET '));
+
+function openSockets(): Promise<number> {
+  return new Promise((resolve, reject) =>
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+  );
+}
+
+describe('a session', () => {
+  test('learns version, distribution and claim before it reports', async () => {
+    const reports: unknown[] = [];
+    const session = openSession({ onChange: () => reports.push(session.observation.claim) });
+
+    await until('a report', () => reports.length > 0);
+
+    expect(reports[0]).toBe('ours');
+    expect(session.observation).toMatchObject({
+      connected: { status: 'True', reason: 'Connected' },
+      identity: { version: 'v1.34.4+k3s1', distribution: 'k3s' },
+    });
+    expect(writes()).toEqual([]);
+  });
+
+  test('asks for the version once as long as the server answers', async () => {
+    const session = openSession();
+    await until('ten heartbeats', () => requests.filter(request => request === 'GET /readyz').length >= 10);
+
+    expect(requests.filter(request => request === 'GET /version')).toHaveLength(1);
+    expect(session.observation.claim).toBe('ours');
+  });
+
+  test('writes nothing to a version that is too old, and notices its upgrade', async () => {
+    answers['/version'] = json({ gitVersion: 'v1.29.9' });
+    const session = openSession();
+    await until('a verdict', () => session.observation.claim !== undefined);
+    expect(session.observation.claim).toMatchObject({ reason: 'VersionUnsupported', terminal: true });
+    expect(requests).not.toContain(`GET ${CLAIM_PATH}`);
+    expect(writes()).toEqual([]);
+
+    answers['/version'] = json({ gitVersion: 'v1.30.0+k3s1' });
+
+    await until('the upgrade', () => session.observation.claim === 'ours');
+  });
+
+  test('writes nothing to a cluster that is somebody else’s', async () => {
+    answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
+    const session = openSession();
+
+    await until('a verdict', () => session.observation.claim !== undefined);
+
+    expect(session.observation.claim).toMatchObject({ reason: 'AlreadyClaimed', terminal: true });
+    expect(writes()).toEqual([]);
+  });
+
+  test('tries again what it lacked a right for', async () => {
+    const claim = answers[CLAIM_PATH];
+    answers[CLAIM_PATH] = forbidden;
+    const session = openSession();
+    await until('a verdict', () => session.observation.claim !== undefined);
+    expect(session.observation.claim).toMatchObject({ reason: 'ClaimFailed', terminal: false });
+    expect(session.observation.connected).toMatchObject({ status: 'True' });
+
+    if (claim) answers[CLAIM_PATH] = claim;
+
+    await until('the claim', () => session.observation.claim === 'ours');
+  });
+
+  test('asks again only when the last probe has ended', async () => {
+    const waiting: ServerResponse[] = [];
+    answers['/readyz'] = response => waiting.push(response);
+    openSession();
+    await until('the first probe', () => waiting.length === 1);
+    const others = requests.length;
+
+    waiting.shift()?.end('ok');
+
+    await until('the second probe', () => waiting.length === 1 && requests.length > others);
+    expect(waiting).toHaveLength(1);
+  });
+
+  test('ends with its sockets and reports no more', async () => {
+    let reports = 0;
+    const session = openSession({ onChange: () => (reports += 1) });
+    await until('a report', () => reports > 0);
+
+    await session.stop();
+
+    reports = 0;
+    await eventually(async () => (await openSockets()) === 0, { timeoutMs: 10_000, what: 'no socket is open' });
+    expect(reports).toBe(0);
+  });
+});

@@ -1,0 +1,215 @@
+import {
+  type Clock,
+  Cluster as ClusterConnection,
+  type ClusterOptions,
+  type ConditionIntent,
+  ConnectionError,
+  errorMessage,
+  jsonEqual,
+} from '#runtime';
+import { AlreadyClaimedError, assertClaim, CLAIM, type ConfigMap, ConfigMaps } from '../engagement/claim.ts';
+import type { Connection } from './connection.ts';
+import {
+  type ClaimRequest,
+  claimProblem,
+  type Identity,
+  identify,
+  type Problem,
+  takeClaim,
+  versionProblem,
+} from './establish.ts';
+import { deadline, expire, type Health, observe, probeEveryMs, resume, startHealth } from './health.ts';
+import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
+
+/** What a session has learnt; what it has not is left out, and then the status stays as it was. */
+export interface Observation {
+  readonly connected?: ConditionIntent;
+  readonly identity?: Identity;
+  readonly claim?: 'ours' | Problem;
+  /** Wall clock, ms. */
+  readonly lastHeartbeatAt?: number;
+}
+
+export interface SessionOptions {
+  readonly connection: Connection;
+  readonly claim: ClaimRequest;
+  /** The status before: whether the cluster answered ever, and whether it counted as connected. */
+  readonly before: { readonly answered: boolean; readonly connected: boolean };
+  readonly cluster: Omit<ClusterOptions, 'credentials' | 'onReplaced'>;
+  readonly clock: Clock;
+  /** Called whenever {@link Session.observation} differs from what it was, the time of the heartbeat aside. */
+  readonly onChange: () => void;
+}
+
+/** The status waits this long for a new connection's version and claim, to be written once with them. */
+const SETTLE_MS = 1_000;
+/** A deadline noticed this late means that the process did not run meanwhile. */
+const AWAY_MS = 2_000;
+
+/**
+ * One connection to one cluster, with sockets, timers and an end of its own: probes it, learns what it
+ * is, claims it and keeps it claimed. Nothing in it waits for another cluster, and it writes no status.
+ */
+export class Session {
+  readonly hash: string;
+  readonly #options: SessionOptions;
+  readonly #stop = new AbortController();
+  readonly #cluster: ClusterConnection;
+  readonly #ended: Promise<void>;
+  #health: Health;
+  #identity: Identity | undefined;
+  #claim: 'ours' | Problem | undefined;
+  #lastHeartbeatAt: number | undefined;
+  #published: Observation = {};
+  #cancelDeadline: () => void = () => undefined;
+  /** Counts what makes version and claim worth another look; {@link #settledAt} is the count last looked at. */
+  #doubts = 1;
+  #settledAt = 0;
+  #settling: Promise<void> | undefined;
+  #guarding = false;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    const { connection, before, cluster, clock } = options;
+    this.hash = connection.hash;
+    const { server = 'the hub', timeoutMs, credentials } = connection;
+    const start = { server, timeoutMs, answered: before.answered, assumed: before.connected };
+    this.#health = startHealth(start, clock.monotonic());
+    this.#cluster = new ClusterConnection({ ...cluster, credentials, clock, onReplaced: () => this.#doubt() });
+    this.#armDeadline();
+    this.#ended = this.#run();
+  }
+
+  get observation(): Observation {
+    const { connected } = this.#health;
+    return {
+      ...(connected ? { connected } : {}),
+      ...(this.#identity ? { identity: this.#identity } : {}),
+      ...(this.#claim ? { claim: this.#claim } : {}),
+      ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
+    };
+  }
+
+  /** Ends the probes and closes the sockets. Nothing is reported any more from the moment of the call. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the connection was given up'));
+    this.#cancelDeadline();
+    await Promise.all([this.#ended, this.#cluster.stop()]);
+  }
+
+  get #stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, connection } = this.#options;
+    const { intervalMs } = connection;
+    while (!this.#stopped) {
+      const startedAt = clock.monotonic();
+      const outcome = await this.#probe();
+      if (this.#stopped) return;
+      this.#learn(outcome);
+      if (outcome.kind === 'healthy') await this.#settle();
+      this.#publish();
+      const wait = probeEveryMs(this.#health, intervalMs) - (clock.monotonic() - startedAt);
+      await clock.sleep(Math.max(wait, intervalMs / 10), this.#stop.signal);
+    }
+  }
+
+  async #probe(): Promise<Outcome> {
+    const { intervalMs, timeoutMs } = this.#options.connection;
+    const request = { method: 'GET', path: '/readyz', timeoutMs: Math.min(intervalMs * 2, timeoutMs) } as const;
+    try {
+      return outcomeOfAnswer(await this.#cluster.transport.request({ ...request, signal: this.#stop.signal }));
+    } catch (error) {
+      return outcomeOfError(error);
+    }
+  }
+
+  #learn(outcome: Outcome): void {
+    const { clock } = this.#options;
+    this.#health = observe(this.#health, outcome, clock.monotonic());
+    this.#armDeadline();
+    if (outcome.kind === 'healthy') this.#lastHeartbeatAt = clock.now();
+    else this.#doubts += 1; // what comes back may have been upgraded, or be another cluster
+  }
+
+  #armDeadline(): void {
+    const { clock } = this.#options;
+    this.#cancelDeadline();
+    const due = deadline(this.#health);
+    if (due === undefined) return;
+    this.#cancelDeadline = clock.after(Math.max(0, due - clock.monotonic()), () => {
+      const now = clock.monotonic();
+      this.#health = now - due > AWAY_MS ? resume(this.#health, now) : expire(this.#health, now);
+      this.#armDeadline();
+      this.#publish();
+    });
+  }
+
+  #doubt(): void {
+    this.#doubts += 1;
+    if (this.#health.connected?.status === 'True') void this.#settle();
+  }
+
+  /** Looks at version and claim if there is reason to; comes back when that is done, or takes long. */
+  async #settle(): Promise<void> {
+    if (this.#settledAt !== this.#doubts && !this.#settling)
+      this.#settling = this.#establish(this.#doubts).finally(() => {
+        this.#settling = undefined;
+        this.#publish();
+      });
+    if (this.#settling && this.#claim === undefined)
+      await Promise.race([this.#settling, this.#options.clock.sleep(SETTLE_MS, this.#stop.signal)]);
+  }
+
+  async #establish(doubts: number): Promise<void> {
+    const { connection, claim } = this.#options;
+    const { signal } = this.#stop;
+    try {
+      this.#identity = await identify(this.#cluster, connection.credentials, signal);
+      const tooOld = versionProblem(this.#identity.version);
+      if (tooOld) this.#claim = tooOld;
+      if (tooOld) return; // asked again with every heartbeat: it may be upgraded
+      await this.#cluster.connect(signal);
+      await takeClaim(this.#cluster, claim, signal);
+      this.#claim = 'ours';
+    } catch (error) {
+      if (this.#stopped || error instanceof ConnectionError) return; // the probes tell whether it answers
+      this.#claim = claimProblem(error, errorMessage);
+      if (!this.#claim.terminal) return; // tried again with the next heartbeat
+    }
+    this.#guardClaim();
+    this.#settledAt = doubts;
+  }
+
+  /** Watches the claim: another's is reported at once, a deleted one is taken again. */
+  #guardClaim(): void {
+    if (this.#guarding) return;
+    this.#guarding = true;
+    const selection = { namespace: CLAIM.namespace, fieldSelector: `metadata.name=${CLAIM.name}` };
+    this.#cluster.cache.informer(ConfigMaps, selection).subscribe({
+      applied: object => this.#claimSeen(object),
+      deleted: () => this.#doubt(),
+    });
+    this.#cluster.start();
+  }
+
+  #claimSeen(object: ConfigMap): void {
+    try {
+      assertClaim(object, this.#options.claim.owner);
+      this.#claim = 'ours';
+    } catch (error) {
+      if (!(error instanceof AlreadyClaimedError)) throw error;
+      this.#claim = claimProblem(error, errorMessage);
+    }
+    this.#publish();
+  }
+
+  #publish(): void {
+    const { lastHeartbeatAt: _time, ...observation } = this.observation;
+    if (this.#stopped || jsonEqual(observation, this.#published)) return;
+    this.#published = observation;
+    this.#options.onChange();
+  }
+}

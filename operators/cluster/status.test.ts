@@ -1,0 +1,198 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Cluster, ClusterStatus } from '#api';
+import { type Credentials, findCondition } from '#runtime';
+import { localHolder, resolveConnection } from './connection.ts';
+import { statusEvents } from './events.ts';
+import { desiredStatus, isStatusCurrent, pausedStatus, type StatusInputs } from './status.ts';
+
+const NOW = Date.parse('2026-01-01T12:00:00Z');
+const LATER = NOW + 60_000;
+
+const hubCredentials: Credentials = { resolve: async () => ({ server: 'https://hub', tls: {}, headers: {} }) };
+
+function aCluster(status?: ClusterStatus, metadata: Cluster['metadata'] = {}): Cluster {
+  return {
+    apiVersion: 'paddock.dev/v1alpha1',
+    kind: 'Cluster',
+    metadata: { name: 'edge-1', generation: 3, uid: 'u', ...metadata },
+    spec: { connection: { local: {} } },
+    ...(status ? { status } : {}),
+  };
+}
+
+const identity = { apiServer: { url: 'https://edge' }, version: 'v1.34.4', distribution: 'kubernetes' } as const;
+const connected = { type: 'Connected', status: 'True', reason: 'Connected', message: 'm' } as const;
+const lost = { type: 'Connected', status: 'Unknown', reason: 'HeartbeatLost', message: 'm' } as const;
+
+function inputs(overrides: Partial<StatusInputs> = {}): StatusInputs {
+  const cluster = overrides.cluster ?? aCluster();
+  const connection = resolveConnection(cluster, {
+    hubCredentials,
+    clusters: [cluster],
+    secret: () => ({ known: true, get: () => undefined }),
+  });
+  return { cluster, connection, namespace: { state: 'ready', message: '' }, observation: {}, now: NOW, ...overrides };
+}
+
+function summary(status: ClusterStatus): string[] {
+  return (status.conditions ?? []).map(({ type, status: value, reason }) => `${type}=${value} ${reason}`);
+}
+
+const WORKING = desiredStatus(inputs({ observation: { connected, identity, claim: 'ours', lastHeartbeatAt: NOW } }));
+
+describe('conditions', () => {
+  test('of a new Cluster', () => {
+    expect(summary(desiredStatus(inputs()))).toEqual([
+      'Connected=Unknown Connecting',
+      'Ready=Unknown Connecting',
+      'Reconciling=True Connecting',
+    ]);
+  });
+
+  test('of one that works', () => {
+    expect(summary(WORKING)).toEqual(['Connected=True Connected', 'Ready=True Ready']);
+    expect(WORKING).toMatchObject({ ...identity, observedGeneration: 3, namespace: 'c-edge-1' });
+  });
+
+  test('stay as they are while a restarted operator has learnt nothing', () => {
+    const cluster = aCluster(WORKING);
+
+    expect(isStatusCurrent(cluster, desiredStatus(inputs({ cluster, now: LATER })))).toBe(true);
+  });
+
+  test('of one that is somebody else’s', () => {
+    const claim = { reason: 'AlreadyClaimed', message: 'of another hub', terminal: true } as const;
+
+    const status = desiredStatus(inputs({ observation: { connected, identity, claim } }));
+
+    expect(summary(status)).toEqual([
+      'Connected=True Connected',
+      'Ready=False AlreadyClaimed',
+      'Stalled=True AlreadyClaimed',
+    ]);
+    const cluster = aCluster(status);
+    expect(isStatusCurrent(cluster, desiredStatus(inputs({ cluster, now: LATER })))).toBe(true);
+  });
+
+  test('of one that could not be claimed yet', () => {
+    const claim = { reason: 'ClaimFailed', message: 'forbidden', terminal: false } as const;
+
+    expect(summary(desiredStatus(inputs({ observation: { connected, identity, claim } })))).toEqual([
+      'Connected=True Connected',
+      'Ready=False ClaimFailed',
+      'Reconciling=True ClaimFailed',
+    ]);
+  });
+
+  test('of one whose namespace is in conflict', () => {
+    const namespace = { state: 'conflict', message: 'label it' } as const;
+
+    expect(summary(desiredStatus(inputs({ namespace })))).toEqual([
+      'Connected=Unknown NamespaceConflict',
+      'Ready=False NamespaceConflict',
+      'Stalled=True NamespaceConflict',
+    ]);
+  });
+
+  test('of a second local one', () => {
+    const elder = aCluster(undefined, { name: 'local', creationTimestamp: '2020-01-01T00:00:00Z', uid: 'v' });
+    const cluster = aCluster(undefined, { creationTimestamp: '2021-01-01T00:00:00Z' });
+    const sources = {
+      hubCredentials,
+      clusters: [cluster, elder],
+      secret: () => ({ known: true, get: () => undefined }),
+    };
+
+    const status = desiredStatus(inputs({ cluster, connection: resolveConnection(cluster, sources) }));
+
+    expect(summary(status)).toEqual([
+      'Connected=Unknown LocalTaken',
+      'Ready=False LocalTaken',
+      'Stalled=True LocalTaken',
+    ]);
+  });
+
+  test('of one with an agent', () => {
+    const cluster = { ...aCluster(), spec: { connection: { agent: {} } } };
+
+    expect(summary(desiredStatus(inputs({ cluster })))).toEqual([
+      'Connected=Unknown AgentNotSupported',
+      'Ready=Unknown AgentNotSupported',
+    ]);
+  });
+
+  test('of one whose Secret comes after all say no more that it is missing', () => {
+    const missing = { type: 'Connected', status: 'False', reason: 'KubeconfigMissing', message: 'm' } as const;
+    const before = desiredStatus(inputs({ connection: { kind: 'none', connected: missing } }));
+
+    expect(summary(desiredStatus(inputs({ cluster: aCluster(before) })))).toContain('Connected=Unknown Connecting');
+  });
+});
+
+describe('lastHeartbeat', () => {
+  test('changes only with Connected', () => {
+    const cluster = aCluster(WORKING);
+    const observation = { connected, identity, claim: 'ours', lastHeartbeatAt: LATER } as const;
+    expect(desiredStatus(inputs({ cluster, observation })).lastHeartbeat).toBe('2026-01-01T12:00:00Z');
+
+    const status = desiredStatus(inputs({ cluster, observation: { ...observation, connected: lost } }));
+
+    expect(status.lastHeartbeat).toBe('2026-01-01T12:01:00Z');
+  });
+});
+
+describe('comparing statuses', () => {
+  test('the order of conditions and what others wrote does not count', () => {
+    const others = { type: 'NodesReady', status: 'True', reason: 'R', message: '', lastTransitionTime: 't' } as const;
+    const written = { ...WORKING, nodes: { total: 3 }, conditions: [others, ...(WORKING.conditions ?? [])].reverse() };
+
+    expect(isStatusCurrent(aCluster(written), WORKING)).toBe(true);
+  });
+
+  test('a field more or another value counts', () => {
+    expect(isStatusCurrent(aCluster(WORKING), { ...WORKING, version: 'v1.35.0' })).toBe(false);
+    expect(isStatusCurrent(aCluster({ ...WORKING, distribution: 'k3s' }), WORKING)).toBe(false);
+    expect(isStatusCurrent(aCluster(), WORKING)).toBe(false);
+  });
+});
+
+test('a paused Cluster keeps its status and says that it is paused', () => {
+  const cluster = aCluster(WORKING, { generation: 4 });
+
+  const status = pausedStatus(cluster, LATER);
+
+  expect(status).toEqual({
+    ...WORKING,
+    conditions: [...(WORKING.conditions ?? []), findCondition(status.conditions, 'Paused')],
+  });
+  expect(isStatusCurrent(aCluster(status), pausedStatus(aCluster(status), LATER + 1))).toBe(true);
+});
+
+describe('events', () => {
+  const gone = desiredStatus(inputs({ cluster: aCluster(WORKING), observation: { connected: lost }, now: LATER }));
+  const reasons = (before: ClusterStatus | undefined, after: ClusterStatus) =>
+    statusEvents(before, after).map(({ type, reason }) => `${type} ${reason}`);
+
+  test('tell of a connection, its loss, and its return, once each', () => {
+    expect(reasons(undefined, WORKING)).toEqual(['Normal Connected']);
+    expect(reasons(WORKING, WORKING)).toEqual([]);
+    expect(reasons(WORKING, gone)).toEqual(['Warning Disconnected']);
+    expect(reasons(gone, gone)).toEqual([]);
+    expect(reasons(gone, WORKING)).toEqual(['Normal Connected']);
+  });
+
+  test('tell of a conflict when it begins', () => {
+    const conflict = desiredStatus(inputs({ namespace: { state: 'conflict', message: 'm' } }));
+
+    expect(reasons(undefined, conflict)).toEqual(['Warning NamespaceConflict']);
+    expect(reasons(conflict, conflict)).toEqual([]);
+  });
+});
+
+test('the oldest local Cluster stands for the hub, of several the first by name', () => {
+  const at = (name: string, creationTimestamp: string) => aCluster(undefined, { name, creationTimestamp });
+  const [a, b, c] = [at('a', '2021-01-01T00:00:00Z'), at('b', '2020-01-01T00:00:00Z'), at('c', '2020-01-01T00:00:00Z')];
+
+  expect(localHolder([a, c, b])?.metadata.name).toBe('b');
+  expect(localHolder([])).toBeUndefined();
+});

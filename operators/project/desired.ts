@@ -1,0 +1,165 @@
+import { hash } from 'node:crypto';
+import { ANNOTATION_NAMESPACES, marks } from '#api';
+import { errorMessage, type JsonPatchOperation, jsonEqual, type LabelSelector, parseSelector } from '#runtime';
+import type { Copy, SharedKind, Source } from './kinds.ts';
+
+/** What a source's copies look like in every namespace that gets one. */
+export interface Template {
+  readonly kind: SharedKind;
+  readonly name: string;
+  readonly type: string | undefined;
+  readonly immutable: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly digest: string;
+  readonly selector: LabelSelector;
+  /** The body of the create, the same for all namespaces. */
+  readonly json: string;
+  /** The whole object as the source has it, for patches. */
+  readonly source: Source;
+}
+
+/** A source that can't be copied as it is, and why. */
+export interface Refusal {
+  readonly kind: SharedKind;
+  readonly name: string;
+  readonly reason: 'Refused' | 'InvalidSelector';
+  readonly message: string;
+}
+
+export interface CopyOwner {
+  readonly project: string;
+  readonly projectUid: string;
+  readonly cluster: string;
+  /** uid of the hub's kube-system namespace. */
+  readonly hub: string;
+}
+
+/** Label and annotation keys that stay with the source: our own, and those by which other tools would prune the copy. */
+const LEFT_OUT = new Set([
+  'kubectl.kubernetes.io/last-applied-configuration',
+  'app.kubernetes.io/instance',
+  'app.kubernetes.io/managed-by',
+]);
+const LEFT_OUT_PREFIXES = new Set(['paddock.dev', 'argocd.argoproj.io', 'meta.helm.sh', 'objectset.rio.cattle.io']);
+const LEFT_OUT_SUFFIX = '.toolkit.fluxcd.io';
+
+/** Types of Secret that mean something in their own namespace only, or would make other tools act. */
+const REFUSED_TYPES: Readonly<Record<string, string>> = {
+  'kubernetes.io/service-account-token': 'service account tokens are good in their own namespace only',
+  'bootstrap.kubernetes.io/token': 'bootstrap tokens let nodes join the cluster',
+  'helm.sh/release.v1': 'Helm would take the copy for a release of its own',
+};
+/** Kubernetes itself puts a ConfigMap of this name into every namespace. */
+const REFUSED_NAME = 'kube-root-ca.crt';
+
+/** The copies that a source asks for, or why there are none. */
+export function templateOf(kind: SharedKind, source: Source, owner: CopyOwner): Template | Refusal {
+  const name = source.metadata?.name ?? '';
+  const refused = refusalOf(kind, name, source.type);
+  if (refused !== undefined) return { kind, name, reason: 'Refused', message: refused };
+  const text = source.metadata?.annotations?.[ANNOTATION_NAMESPACES] ?? '';
+  let selector: LabelSelector;
+  try {
+    selector = parseSelector(text);
+  } catch (error) {
+    const message = `annotation ${ANNOTATION_NAMESPACES}: ${errorMessage(error)}; copies that exist stay as they are`;
+    return { kind, name, reason: 'InvalidSelector', message };
+  }
+  const mark = marks({
+    owner: { kind: 'project', name: owner.project, uid: owner.projectUid },
+    cluster: owner.cluster,
+    hub: owner.hub,
+  });
+  const labels = { ...carried(source.metadata?.labels), ...mark.labels };
+  const annotations = { ...carried(source.metadata?.annotations), ...mark.annotations };
+  const { type, data, binaryData } = source;
+  const immutable = source.immutable ?? false;
+  const json = JSON.stringify({
+    apiVersion: 'v1',
+    kind,
+    metadata: { name, labels, annotations },
+    type,
+    data,
+    binaryData,
+    ...(immutable ? { immutable } : {}),
+  });
+  return { kind, name, type, immutable, labels, annotations, digest: contentDigest(source), selector, json, source };
+}
+
+export function isRefusal(result: Template | Refusal): result is Refusal {
+  return 'reason' in result;
+}
+
+export function isTemplate(result: Template | Refusal): result is Template {
+  return !isRefusal(result);
+}
+
+/** What a copy would need to be right; undefined when it is. */
+export type Correction =
+  /** Patched in place, if it still has this resourceVersion. */
+  | { readonly action: 'patch'; readonly patch: readonly JsonPatchOperation[] }
+  /** Type and immutable content can't be changed: deleted and created again. */
+  | { readonly action: 'replace' };
+
+/** The difference between a copy and its template. */
+export function correctionOf(copy: Copy, template: Template): Correction | undefined {
+  const contentDiffers = copy.digest !== template.digest;
+  const { labels = {}, annotations = {} } = copy.metadata ?? {};
+  const labelsDiffer = !jsonEqual(labels, template.labels);
+  const annotationsDiffer = !jsonEqual(annotations, template.annotations);
+  const immutableDiffers = (copy.immutable ?? false) !== template.immutable;
+  if (!contentDiffers && !labelsDiffer && !annotationsDiffer && !immutableDiffers && sameType(copy, template))
+    return undefined;
+  if (!sameType(copy, template)) return { action: 'replace' };
+  if (copy.immutable && (contentDiffers || immutableDiffers)) return { action: 'replace' };
+  const patch: JsonPatchOperation[] = [
+    { op: 'replace', path: '/metadata/resourceVersion', value: copy.metadata?.resourceVersion },
+  ];
+  if (labelsDiffer) patch.push({ op: 'add', path: '/metadata/labels', value: template.labels });
+  if (annotationsDiffer) patch.push({ op: 'add', path: '/metadata/annotations', value: template.annotations });
+  if (contentDiffers) {
+    patch.push({ op: 'add', path: '/data', value: template.source.data ?? {} });
+    if (template.kind === 'ConfigMap')
+      patch.push({ op: 'add', path: '/binaryData', value: template.source.binaryData ?? {} });
+  }
+  if (immutableDiffers) patch.push({ op: 'add', path: '/immutable', value: template.immutable });
+  return { action: 'patch', patch };
+}
+
+/** Reduces an object of a member namespace to what is kept of it. */
+export function copyOf(object: Source): Copy {
+  const { managedFields: _managed, annotations, ...metadata } = object.metadata ?? {};
+  const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
+  return {
+    metadata: { ...metadata, annotations: kept },
+    ...(object.type === undefined ? {} : { type: object.type }),
+    ...(object.immutable === undefined ? {} : { immutable: object.immutable }),
+    digest: contentDigest(object),
+  };
+}
+
+/** Equal for equal content, whatever the order of its keys. */
+function contentDigest({ data, binaryData }: Source): string {
+  const sorted = (part: Source['data']) => Object.entries(part ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return hash('sha256', JSON.stringify([sorted(data), sorted(binaryData)]), 'base64');
+}
+
+function sameType(copy: Copy, template: Template): boolean {
+  return template.kind !== 'Secret' || (copy.type ?? 'Opaque') === (template.type ?? 'Opaque');
+}
+
+function refusalOf(kind: SharedKind, name: string, type: string | undefined): string | undefined {
+  if (kind === 'ConfigMap' && name === REFUSED_NAME) return `${REFUSED_NAME} is kept in every namespace by Kubernetes`;
+  return kind === 'Secret' && type !== undefined ? REFUSED_TYPES[type] : undefined;
+}
+
+function carried(fields: Readonly<Record<string, string>> | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(fields ?? {}).filter(([key]) => !isLeftOut(key)));
+}
+
+function isLeftOut(key: string): boolean {
+  const slash = key.indexOf('/');
+  const prefix = slash < 0 ? '' : key.slice(0, slash);
+  return LEFT_OUT.has(key) || LEFT_OUT_PREFIXES.has(prefix) || prefix.endsWith(LEFT_OUT_SUFFIX);
+}

@@ -1,0 +1,190 @@
+import { ownerLabel, type Project } from '#api';
+import type { Logger } from '#runtime';
+import { type Cluster, Controller, type Informer, type KubeObject } from '#runtime';
+import { type Conflict, Conflicts } from './conflicts.ts';
+import type { Deletions } from './deletion.ts';
+import { type Copy, SHARED_KINDS } from './kinds.ts';
+import { isProjectCopy, Members, ownerProject } from './members.ts';
+import type { MemberNamespace } from './membership.ts';
+import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
+import { homeProjectKey, type Plans, projectKeyOf, sourceProjectKey } from './plans.ts';
+
+export interface EngagedOptions {
+  readonly cluster: Cluster;
+  readonly fieldManager: string;
+  readonly plans: Plans;
+  readonly deletions: Deletions;
+  readonly hub: string;
+  readonly log: Logger;
+  /** What the project's status says may have changed. */
+  readonly changed: (projectKey: string) => void;
+  /** A namespace of the project was looked at; for events. */
+  readonly observed: (observation: Observation) => void;
+}
+
+/** What one look at a namespace brought. */
+export interface Observation {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly project: Project | undefined;
+  readonly found: readonly Conflict[];
+  readonly resolved: readonly Conflict[];
+}
+
+/** Reconciles at once; as many requests are in flight at most for one cluster, so more would only wait. */
+const CONCURRENCY = 32;
+
+/**
+ * Every event of an outage is one more failure, so the delay is soon the longest; and nothing tells when the API
+ * server is back, so the longest must be short enough to wait for.
+ */
+export const BACKOFF_MS = [5, 30_000] as const;
+
+/**
+ * The project operator's work on one engaged cluster: a controller over the downstream's namespaces, each
+ * brought to what its project wants in it.
+ */
+export class EngagedProjects {
+  readonly members: Members;
+  readonly conflicts: Conflicts;
+  readonly #options: EngagedOptions;
+  readonly #controller: Controller;
+  #settled = false;
+
+  constructor(options: EngagedOptions) {
+    this.#options = options;
+    const { cluster, plans, deletions, hub, log } = options;
+    this.members = new Members(cluster);
+    this.conflicts = new Conflicts(cluster, namespace => this.#controller.add(namespace));
+    const scope: NamespaceScope = {
+      cluster,
+      client: cluster.client.as(options.fieldManager),
+      plans,
+      deletions,
+      hub,
+      members: this.members,
+      conflicts: this.conflicts,
+      report: (namespace, project, conflicts) => this.#report(namespace, project, conflicts),
+    };
+    this.#controller = new Controller({
+      name: `project-namespaces`,
+      log: log.child({ cluster: cluster.name }),
+      concurrency: CONCURRENCY,
+      reconcile: (name, context) => reconcileNamespace(scope, name, context),
+      backoffMs: BACKOFF_MS,
+    });
+  }
+
+  get cluster(): Cluster {
+    return this.#options.cluster;
+  }
+
+  /** Every namespace has been looked at once since the cluster was engaged. */
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  /** The project's members that are there, and none of its copies is left anywhere else. */
+  isFreeOf(project: Project): boolean {
+    const { name = '' } = project.metadata;
+    const owner = ownerLabel('project', name);
+    return this.#settled && this.members.of(name).length === 0 && !this.members.hasCopies(owner, this.#options.hub);
+  }
+
+  /**
+   * Starts when both sides have been read completely; until then events only gather. Ends with the cluster, or
+   * earlier when `stop` aborts.
+   */
+  start(stop: AbortSignal): void {
+    const { cluster, plans } = this.#options;
+    const ends = AbortSignal.any([cluster.signal, stop]);
+    this.#watchHub();
+    this.#watchDownstream();
+    void Promise.all([plans.whenSynced(ends), this.members.whenSynced(ends)]).then(
+      () => {
+        for (const namespace of this.members.namespaces.list())
+          this.#controller.add(namespace.metadata?.name ?? '', { priority: 'background' });
+        this.#controller.start(ends);
+        return this.#settle(ends);
+      },
+      () => undefined, // let go before it was read
+    );
+  }
+
+  stopped(): Promise<void> {
+    return this.#controller.stopped();
+  }
+
+  #watchHub(): void {
+    const { cluster, plans } = this.#options;
+    const ofKey = (key: string | undefined) => this.#namespacesOf(key);
+    const mine = (informer: Informer<KubeObject>, keyOf: (object: KubeObject) => string | undefined) =>
+      this.#controller.watches(informer, object => ofKey(keyOf(object)));
+    this.#controller.watches(plans.projects, project => ofKey(projectKeyOf(project)), { predicate: specChanged });
+    for (const kind of SHARED_KINDS) mine(plans.sources[kind], sourceProjectKey);
+    mine(plans.namespaces, namespace => homeProjectKey(namespace.metadata?.name ?? ''));
+    cluster.signal.addEventListener('abort', () => this.#changedAll(), { once: true });
+  }
+
+  #watchDownstream(): void {
+    const { members } = this;
+    this.#controller.watches(members.namespaces, namespace => [namespace.metadata?.name ?? ''], { ownWrites: false });
+    const tell = (...namespaces: (MemberNamespace | undefined)[]) => {
+      for (const namespace of namespaces) this.#changed(namespace);
+    };
+    members.namespaces.subscribe({ applied: (now, old) => tell(now, old), deleted: old => tell(old) });
+    for (const kind of SHARED_KINDS) {
+      const informer = members.copies[kind];
+      // one that was a copy until somebody gave it to another owner is a copy to restore
+      const predicate = (copy: Copy, old: Copy | undefined) => isProjectCopy(copy) || (!!old && isProjectCopy(old));
+      this.#controller.watches(informer, copy => [copy.metadata?.namespace ?? ''], { predicate, ownWrites: false });
+      const changed = ({ metadata }: KubeObject) => {
+        const project = ownerProject(metadata?.labels);
+        if (project !== undefined) this.#options.changed(`c-${this.cluster.name}/${project}`);
+        this.#changed(members.namespaces.get({ name: metadata?.namespace ?? '' }));
+      };
+      informer.subscribe({ applied: changed, deleted: changed });
+    }
+  }
+
+  #namespacesOf(projectKey: string | undefined): string[] {
+    const [home = '', project = ''] = projectKey?.split('/') ?? [];
+    if (home !== `c-${this.cluster.name}`) return [];
+    return this.members.of(project).map(namespace => namespace.metadata?.name ?? '');
+  }
+
+  #report(name: string, project: Project | undefined, conflicts: readonly Conflict[]): void {
+    const { found, resolved } = this.conflicts.set(name, conflicts);
+    if (found.length > 0 || resolved.length > 0) this.#changed(this.members.namespaces.get({ name }));
+    this.#options.observed({ cluster: this.cluster.name, namespace: name, project, found, resolved });
+  }
+
+  #changed(namespace: MemberNamespace | undefined): void {
+    const key = memberProjectKey(this.cluster.name, namespace);
+    if (key !== undefined) this.#options.changed(key);
+  }
+
+  #changedAll(): void {
+    for (const project of this.#options.plans.projects.list())
+      if (project.metadata.namespace === `c-${this.cluster.name}`) this.#options.changed(projectKeyOf(project) ?? '');
+  }
+
+  async #settle(ends: AbortSignal): Promise<void> {
+    await this.#controller.queue.whenIdle();
+    if (ends.aborted) return;
+    this.#settled = true;
+    this.#changedAll();
+  }
+}
+
+/** What members are given depends on the spec, on deletion and on annotations, not on the status. */
+function specChanged(project: Project, old: Project | undefined): boolean {
+  if (!old) return true;
+  const { generation, deletionTimestamp, annotations, uid } = project.metadata;
+  return (
+    uid !== old.metadata.uid ||
+    generation !== old.metadata.generation ||
+    deletionTimestamp !== old.metadata.deletionTimestamp ||
+    JSON.stringify(annotations) !== JSON.stringify(old.metadata.annotations)
+  );
+}

@@ -1,0 +1,79 @@
+import { type Project, ProjectResource } from '#api';
+import type { Recorder } from '#runtime';
+import type { Conflict } from './conflicts.ts';
+import type { Observation } from './engaged.ts';
+import { CONFLICTS_SHOWN } from './status.ts';
+
+/**
+ * Tells on a Project what a person would ask about: namespaces that came and went, conflicts found and
+ * resolved. What the status shows already when the operator starts is not told again.
+ */
+export class ProjectEvents {
+  readonly #recorder: Recorder;
+  /** `cluster/namespace` → the project it was last seen in. */
+  readonly #members = new Map<string, Project | undefined>();
+
+  constructor(recorder: Recorder) {
+    this.#recorder = recorder;
+  }
+
+  observed({ cluster, namespace, project, found, resolved }: Observation): void {
+    const id = `${cluster}/${namespace}`;
+    const seen = this.#members.has(id);
+    this.#membership(id, namespace, project);
+    if (!project) return;
+    for (const conflict of found)
+      if (!isKnownConflict(project, conflict, { seen })) this.#conflictFound(project, conflict);
+    for (const conflict of resolved) this.#conflictResolved(project, conflict);
+  }
+
+  /** The cluster was let go: what is seen next is a start, not a change. */
+  forget(cluster: string): void {
+    for (const id of this.#members.keys()) if (id.startsWith(`${cluster}/`)) this.#members.delete(id);
+  }
+
+  #membership(id: string, namespace: string, project: Project | undefined): void {
+    const seen = this.#members.has(id);
+    const before = this.#members.get(id);
+    this.#members.set(id, project);
+    if (before?.metadata.uid === project?.metadata.uid) return;
+    if (before) this.#tell(before, 'NamespaceDetached', 'Detach', `namespace ${namespace} left the project`);
+    if (project && (seen || !isKnownMember(project, namespace)))
+      this.#tell(project, 'NamespaceAttached', 'Attach', `namespace ${namespace} joined the project`);
+  }
+
+  #conflictFound(project: Project, { kind, namespace, name, reason, message }: Conflict): void {
+    this.#recorder.record(ProjectResource, project, {
+      type: 'Warning',
+      reason: reason === 'Conflict' ? 'ConflictFound' : `Copy${reason}`,
+      action: 'Copy',
+      note: `${kind} ${name} can't be copied to namespace ${namespace}: ${message}`,
+    });
+  }
+
+  #conflictResolved(project: Project, { kind, namespace, name }: Conflict): void {
+    const note = `${kind} ${name} no longer conflicts in namespace ${namespace}`;
+    this.#tell(project, 'ConflictResolved', 'Copy', note);
+  }
+
+  #tell(project: Project, reason: string, action: string, note: string): void {
+    this.#recorder.record(ProjectResource, project, { type: 'Normal', reason, action, note });
+  }
+}
+
+/** Named in the status, or possibly so: the list is cut at a hundred. */
+function isKnownMember({ status }: Project, namespace: string): boolean {
+  const { total = 0, names = [] } = status?.namespaces ?? {};
+  return names.includes(namespace) || total > names.length;
+}
+
+/** Named in the status, or, at the first look since the start, possibly so: the list is cut at twenty. */
+function isKnownConflict(
+  { status }: Project,
+  { kind, namespace, name }: Conflict,
+  { seen }: { readonly seen: boolean },
+): boolean {
+  const known = status?.shared?.conflicts ?? [];
+  if (!seen && known.length >= CONFLICTS_SHOWN) return true;
+  return known.some(other => other.kind === kind && other.namespace === namespace && other.name === name);
+}

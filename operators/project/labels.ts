@@ -1,0 +1,43 @@
+import type { ProjectSpec } from '#api';
+import { type Client, Namespaces } from '#runtime';
+import { type MemberNamespace, NAMESPACE_MANAGER } from './membership.ts';
+
+type Fields = Readonly<Record<string, string>>;
+
+/** Whether the namespace has all that the project wants on it, and nothing of ours that it does not want. */
+export function labelsAreRight(namespace: MemberNamespace, spec: ProjectSpec | undefined): boolean {
+  const { labels, annotations } = namespace.metadata ?? {};
+  const { applied } = namespace;
+  return (
+    right(labels, applied.labels, spec?.namespaceLabels) &&
+    right(annotations, applied.annotations, spec?.namespaceAnnotations)
+  );
+}
+
+/**
+ * Applies the project's labels and annotations to a namespace; those applied before and no longer wanted
+ * go. Without a spec all of them go. The uid keeps a deleted namespace from being made again.
+ */
+export async function applyLabels(
+  client: Client,
+  namespace: MemberNamespace,
+  spec: ProjectSpec | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name = '', uid = '' } = namespace.metadata ?? {};
+  const { namespaceLabels: labels = {}, namespaceAnnotations: annotations = {} } = spec ?? {};
+  const intent = {
+    metadata: {
+      name,
+      uid,
+      // an empty map would be applied too, and keep us among the namespace's managers
+      ...(Object.keys(labels).length > 0 ? { labels } : {}),
+      ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
+    },
+  };
+  await client.apply(Namespaces, intent, { signal, fieldManager: NAMESPACE_MANAGER });
+}
+
+function right(actual: Fields = {}, applied: readonly string[], wanted: Fields = {}): boolean {
+  return applied.every(key => key in wanted) && Object.entries(wanted).every(([key, value]) => actual[key] === value);
+}

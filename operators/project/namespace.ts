@@ -1,0 +1,166 @@
+import {
+  clusterNamespace,
+  isPaused,
+  isReservedNamespace,
+  LABEL_OWNER,
+  LABEL_PROJECT,
+  ownerLabel,
+  type Project,
+} from '#api';
+import { type Client, type Cluster, Namespaces, type ReconcileContext, type Result } from '#runtime';
+import type { Conflict, Conflicts } from './conflicts.ts';
+import type { Deletions } from './deletion.ts';
+import { DeliveryError, deliver } from './delivery.ts';
+import { applyLabels, labelsAreRight } from './labels.ts';
+import type { Members } from './members.ts';
+import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from './membership.ts';
+import type { Plans } from './plans.ts';
+
+/** Everything a namespace's reconcile reads and writes by. */
+export interface NamespaceScope {
+  readonly cluster: Cluster;
+  readonly client: Client;
+  readonly plans: Plans;
+  readonly members: Members;
+  readonly conflicts: Conflicts;
+  readonly deletions: Deletions;
+  readonly hub: string;
+  /** Told after each reconcile what can't be served in the namespace. */
+  readonly report: (namespace: string, project: Project | undefined, conflicts: readonly Conflict[]) => void;
+}
+
+/** How soon a target that the server refused is offered again: a quota may have been raised. */
+const REFUSED_RETRY_MS = 60_000;
+/** How soon it is asked again whether the hub can be read completely. */
+const UNKNOWN_RETRY_MS = 5_000;
+
+/** Brings one downstream namespace to what its project wants in it, or frees it of everything that projects left. */
+export async function reconcileNamespace(
+  scope: NamespaceScope,
+  name: string,
+  { signal }: ReconcileContext,
+): Promise<Result | undefined> {
+  // never a member, so nothing in it was ever given; where the hub is the cluster, it holds the sources
+  if (isReservedNamespace(name)) return undefined;
+  const namespace = scope.members.namespaces.get({ name });
+  if (!namespace || isTerminating(namespace)) {
+    scope.report(name, undefined, []);
+    return undefined;
+  }
+  const projectName = membershipOf(namespace);
+  if (projectName === undefined) return await free(scope, namespace, signal);
+  const project = scope.plans.project(scope.cluster.name, projectName);
+  if (!project || isPaused(project.metadata)) return await hold(scope, namespace, projectName, signal);
+  if (project.metadata.deletionTimestamp) return await leave(scope, namespace, project, signal);
+  return await join(scope, namespace, project, signal);
+}
+
+/** A member: it gets what the project gives. */
+async function join(
+  scope: NamespaceScope,
+  namespace: MemberNamespace,
+  project: Project,
+  signal: AbortSignal,
+): Promise<Result | undefined> {
+  const { client, plans, members, conflicts, hub } = scope;
+  const { name = '' } = namespace.metadata ?? {};
+  // first, since a shared object may select by the labels that the project gives
+  const labelled = await settled(
+    labelsAreRight(namespace, project.spec) ? undefined : applyLabels(client, namespace, project.spec, signal),
+  );
+  const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
+  const plan = plans.get(project);
+  const complete = plans.complete(project);
+  const templates = plan.templates.filter(({ selector }) => selector.matches(labels));
+  const keep = new Set(plan.refusals.filter(isUnreadable).map(({ kind, name: source }) => `${kind} ${source}`));
+  const context = { client, members, conflicts, hub, signal };
+  const delivered = await settled(deliver(context, { namespace: name, templates, prune: complete, keep }));
+  scope.report(name, project, delivered.status === 'fulfilled' ? delivered.value : conflictsOf(delivered.reason));
+  if (delivered.status === 'rejected') throw delivered.reason;
+  if (labelled.status === 'rejected') throw labelled.reason;
+  if (!complete) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+  return delivered.value.some(({ reason }) => reason === 'Forbidden' || reason === 'Invalid')
+    ? { requeueAfterMs: REFUSED_RETRY_MS }
+    : undefined;
+}
+
+/**
+ * Its project is paused, or unknown: one that is not there was not deleted through its finalizer. What that
+ * project gave stays. What others gave goes, since the namespace's own label says that it left them.
+ */
+async function hold(
+  scope: NamespaceScope,
+  namespace: MemberNamespace,
+  projectName: string,
+  signal: AbortSignal,
+): Promise<undefined> {
+  const { client, members, conflicts, hub, plans, cluster } = scope;
+  const { name = '' } = namespace.metadata ?? {};
+  const owner = ownerLabel('project', projectName);
+  const given = members.copiesIn(name).filter(({ copy }) => copy.metadata?.labels?.[LABEL_OWNER] === owner);
+  const keep = new Set(given.map(({ kind, copy }) => `${kind} ${copy.metadata?.name}`));
+  await deliver({ client, members, conflicts, hub, signal }, { namespace: name, templates: [], prune: true, keep });
+  if (!plans.project(cluster.name, projectName)) scope.report(name, undefined, []);
+  return undefined;
+}
+
+/** In no project: nothing of any project is left on it. Its own label says so, whatever the hub holds. */
+async function free(scope: NamespaceScope, namespace: MemberNamespace, signal: AbortSignal): Promise<undefined> {
+  const { client, members, conflicts, hub } = scope;
+  const { name = '' } = namespace.metadata ?? {};
+  const context = { client, members, conflicts, hub, signal };
+  await deliver(context, { namespace: name, templates: [], prune: true, keep: new Set() });
+  if (!labelsAreRight(namespace, undefined)) await applyLabels(client, namespace, undefined, signal);
+  scope.report(name, undefined, []);
+  return undefined;
+}
+
+/** A member of a project that is being deleted: detached, or deleted with it. The membership label goes last. */
+async function leave(
+  scope: NamespaceScope,
+  namespace: MemberNamespace,
+  project: Project,
+  signal: AbortSignal,
+): Promise<Result | undefined> {
+  const { client, deletions } = scope;
+  const { name = '', uid, resourceVersion } = namespace.metadata ?? {};
+  const verdict = await deletions.verdict(project, signal);
+  if (verdict === undefined) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+  if (verdict !== 'clean') return undefined;
+  if (project.spec.deletionPolicy === 'Delete' && !isProtectedNamespace(name)) {
+    await client.delete(Namespaces, { name }, { uid, signal });
+    scope.report(name, undefined, []);
+    return undefined;
+  }
+  await free(scope, namespace, signal);
+  const current = scope.members.namespaces.get({ name });
+  const patch = {
+    metadata: {
+      uid,
+      resourceVersion: current?.metadata?.resourceVersion ?? resourceVersion,
+      labels: { [LABEL_PROJECT]: null },
+    },
+  };
+  await client.mergePatch(Namespaces, { name }, patch, { signal });
+  return undefined;
+}
+
+/** The key of the project that a namespace names, as the hub has it. */
+export function memberProjectKey(cluster: string, namespace: MemberNamespace | undefined): string | undefined {
+  const project = membershipOf(namespace);
+  return project === undefined ? undefined : `${clusterNamespace(cluster)}/${project}`;
+}
+
+/** A phase that fails lets the next one run. */
+async function settled<T>(phase: T): Promise<PromiseSettledResult<Awaited<T>>> {
+  const [result] = await Promise.allSettled([phase]);
+  return result;
+}
+
+function isUnreadable({ reason }: { readonly reason: string }): boolean {
+  return reason === 'InvalidSelector';
+}
+
+function conflictsOf(error: unknown): readonly Conflict[] {
+  return error instanceof DeliveryError ? error.conflicts : [];
+}

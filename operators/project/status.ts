@@ -1,0 +1,182 @@
+import { type Project, type ProjectStatus, projectNamespace } from '#api';
+import { type ConditionIntent, jsonEqual, mergeConditions } from '#runtime';
+import type { Conflict } from './conflicts.ts';
+import type { EngagedProjects } from './engaged.ts';
+import { labelsAreRight } from './labels.ts';
+import type { Plan } from './plans.ts';
+
+const NAMES_SHOWN = 100;
+/** Conflicts that a status names at most. */
+export const CONFLICTS_SHOWN = 20;
+
+/** What the downstream shows of a project; counts cover everything, whatever the status names. */
+export interface Facts {
+  readonly names: readonly string[];
+  readonly objects: number;
+  readonly copies: number;
+  readonly pending: number;
+  readonly conflicts: readonly Conflict[];
+  /** Namespaces whose labels and annotations are not yet as the project wants them. */
+  readonly unlabelled: readonly string[];
+}
+
+/** Counts what a project has on an engaged cluster. O(members × shared objects). */
+export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
+  const { project, templates, refusals } = plan;
+  const cluster = engaged.cluster.name;
+  const home = projectNamespace(cluster, project.metadata.name ?? '');
+  const namespaces = engaged.members.of(project.metadata.name ?? '');
+  const conflicts: Conflict[] = refusals.map(refusal => ({ ...refusal, namespace: home }));
+  let copies = 0;
+  let pending = 0;
+  for (const namespace of namespaces) {
+    const name = namespace.metadata?.name ?? '';
+    const blocked = engaged.conflicts.of(name);
+    conflicts.push(...blocked);
+    for (const template of templates) {
+      if (!template.selector.matches(namespace.metadata?.labels)) continue;
+      if (engaged.members.isRight(template, name)) copies += 1;
+      else if (!blocked.some(conflict => conflict.kind === template.kind && conflict.name === template.name))
+        pending += 1;
+    }
+  }
+  return {
+    names: namespaces.map(namespace => namespace.metadata?.name ?? '').sort(),
+    objects: templates.length + refusals.length,
+    copies,
+    pending,
+    conflicts: conflicts.sort(byName),
+    unlabelled: namespaces
+      .filter(namespace => !labelsAreRight(namespace, project.spec))
+      .map(namespace => namespace.metadata?.name ?? '')
+      .sort(),
+  };
+}
+
+/** Why a project is not ready for a reason of its own, not of its shared objects. */
+export interface Obstacle {
+  readonly reason: string;
+  readonly message: string;
+  /** Retrying is pointless until something changes. */
+  readonly stalled?: boolean;
+}
+
+export interface StatusInput {
+  readonly project: Project;
+  readonly cluster: string;
+  /** Undefined while the cluster is not engaged: what was known stays. */
+  readonly facts: Facts | undefined;
+  readonly obstacle: Obstacle | undefined;
+  readonly paused: boolean;
+  readonly now: number;
+}
+
+/** The status to write; undefined when it is there already. */
+export function statusOf(input: StatusInput): ProjectStatus | undefined {
+  const { project, cluster, facts, now } = input;
+  const before = project.status ?? {};
+  const observedGeneration = input.paused ? before.observedGeneration : project.metadata.generation;
+  const conditions = mergeConditions(before.conditions, wantedConditions(input), {
+    now,
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+  });
+  const status: ProjectStatus = {
+    ...(observedGeneration === undefined ? {} : { observedGeneration }),
+    namespace: projectNamespace(cluster, project.metadata.name ?? ''),
+    ...(facts ? factFields(facts) : pick(before, 'namespaces', 'shared')),
+    ...pick(before, 'quota'),
+    conditions,
+  };
+  return jsonEqual(status, before) ? undefined : status;
+}
+
+function factFields({
+  names,
+  objects,
+  copies,
+  pending,
+  conflicts,
+}: Facts): Pick<ProjectStatus, 'namespaces' | 'shared'> {
+  return {
+    namespaces: { total: names.length, names: names.slice(0, NAMES_SHOWN) },
+    shared: {
+      objects,
+      copies,
+      pending,
+      conflicts: conflicts
+        .slice(0, CONFLICTS_SHOWN)
+        .map(({ namespace, kind, name, reason }) => ({ namespace, kind, name, reason })),
+    },
+  };
+}
+
+function wantedConditions({ project, facts, obstacle, paused }: StatusInput): ConditionIntent[] {
+  const before = project.status?.conditions ?? [];
+  if (paused) {
+    const message = 'nothing is changed until the annotation paddock.dev/paused is removed';
+    const kept = before.filter(({ type }) => type !== 'Paused');
+    return [...kept.map(strip), { type: 'Paused', status: 'True', reason: 'Annotated', message }];
+  }
+  const shared = facts ? sharedCondition(facts) : before.filter(({ type }) => type === 'SharedReady').map(strip)[0];
+  const policy = facts ? policyCondition(facts) : before.filter(({ type }) => type === 'PolicyReady').map(strip)[0];
+  const parts = [shared, policy].filter(condition => condition !== undefined);
+  return [readyCondition(obstacle, parts), ...parts, ...progress(obstacle, facts)];
+}
+
+function readyCondition(obstacle: Obstacle | undefined, parts: readonly ConditionIntent[]): ConditionIntent {
+  if (obstacle) return { type: 'Ready', status: 'False', reason: obstacle.reason, message: obstacle.message };
+  const failing = parts.find(({ status }) => status !== 'True');
+  if (failing) return { ...failing, type: 'Ready' };
+  return {
+    type: 'Ready',
+    status: 'True',
+    reason: 'Reconciled',
+    message: 'everything that the project gives is in place',
+  };
+}
+
+/** Reconciling and Stalled are there only while they are true (kstatus). */
+function progress(obstacle: Obstacle | undefined, facts: Facts | undefined): ConditionIntent[] {
+  if (obstacle?.stalled)
+    return [{ type: 'Stalled', status: 'True', reason: obstacle.reason, message: obstacle.message }];
+  if (!facts || facts.pending === 0) return [];
+  const message = `${facts.pending} copies are still to be written`;
+  return [{ type: 'Reconciling', status: 'True', reason: 'Copying', message }];
+}
+
+function sharedCondition({ conflicts, copies, pending }: Facts): ConditionIntent {
+  const type = 'SharedReady';
+  const [first] = conflicts;
+  if (first) {
+    const others = conflicts.length > 1 ? ` (and ${conflicts.length - 1} more, see status.shared.conflicts)` : '';
+    const message = `${first.kind} ${first.namespace}/${first.name}: ${first.message}${others}`.slice(0, 1_000);
+    return { type, status: 'False', reason: first.reason, message };
+  }
+  if (pending > 0)
+    return { type, status: 'False', reason: 'Copying', message: `${pending} copies are still to be written` };
+  return { type, status: 'True', reason: 'InSync', message: `all ${copies} copies are as their sources` };
+}
+
+function policyCondition({ unlabelled }: Facts): ConditionIntent {
+  const type = 'PolicyReady';
+  if (unlabelled.length === 0)
+    return { type, status: 'True', reason: 'Applied', message: 'labels and annotations are on every namespace' };
+  const message = `namespaces without their labels or annotations: ${unlabelled.slice(0, 5).join(', ')}`;
+  return { type, status: 'False', reason: 'Applying', message };
+}
+
+function strip({ type, status, reason, message }: ConditionIntent): ConditionIntent {
+  return { type, status, reason, message };
+}
+
+function pick<K extends keyof ProjectStatus>(status: ProjectStatus, ...names: K[]): Partial<Pick<ProjectStatus, K>> {
+  const picked: Partial<Pick<ProjectStatus, K>> = {};
+  for (const name of names) if (status[name] !== undefined) picked[name] = status[name];
+  return picked;
+}
+
+function byName(a: Conflict, b: Conflict): number {
+  const left = `${a.namespace} ${a.kind} ${a.name}`;
+  const right = `${b.namespace} ${b.kind} ${b.name}`;
+  return left < right ? -1 : left > right ? 1 : 0;
+}

@@ -1,0 +1,13 @@
+import type { Credentials, Manager, TransportOptions } from '#runtime';
+
+/** What an operator is given to set itself up on a manager. */
+export interface OperatorContext {
+  readonly manager: Manager;
+  /** How this process reaches the hub; a `local` cluster is reached the same way. */
+  readonly hubCredentials: Credentials;
+  /** Passed on to every connection to a downstream. */
+  readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
+}
+
+/** Adds an operator's controllers to the manager. */
+export type SetUp = (context: OperatorContext) => void;

@@ -1,0 +1,121 @@
+import { Cache } from './cache.ts';
+import { Client } from './client.ts';
+import type { Clock } from './clock.ts';
+import type { Credentials } from './credentials.ts';
+import { errorMessage } from './errors.ts';
+import type { Logger } from './log.ts';
+import { compareResourceVersions, type KubeObject, Namespaces } from './resource.ts';
+import { Transport, type TransportOptions } from './transport.ts';
+import type { Resumption, WatcherTimings } from './watcher.ts';
+
+export interface ClusterOptions extends Pick<TransportOptions, 'writeGuard' | 'afterWrite' | 'maxInFlight'> {
+  readonly name: string;
+  readonly credentials: Credentials;
+  readonly fieldManager: string;
+  readonly log: Logger;
+  /** Called when another cluster answers under the same address; its objects have not been looked at. */
+  readonly onReplaced?: (error: ClusterReplacedError) => void;
+  readonly timings?: Partial<WatcherTimings>;
+  readonly clock?: Clock;
+  readonly freeze?: boolean;
+}
+
+/** Under the address of one cluster, another one answers, or the same one restored from a backup: what was read of it is void. */
+export class ClusterReplacedError extends Error {
+  override readonly name = 'ClusterReplacedError';
+}
+
+/**
+ * One API server with its client and its caches. Its identity is the uid of its kube-system namespace,
+ * and every complete list is checked against it before it counts: what a reinstalled cluster does not
+ * have was not deleted.
+ */
+export class Cluster {
+  readonly name: string;
+  readonly client: Client;
+  readonly cache: Cache;
+  readonly transport: Transport;
+  readonly #stop = new AbortController();
+  readonly #options: ClusterOptions;
+  #uid: string | undefined;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.transport = new Transport(options);
+    this.cache = new Cache({
+      cluster: options.name,
+      verify: signal => this.#verify(signal),
+      resumed: resumption => this.#resumed(resumption),
+      onHealth: (error, what) => this.#health(error, what),
+      onHandlerError: (error, watch) =>
+        options.log.error({ cluster: options.name, watch, err: error }, 'a subscriber of this watch failed'),
+      ...(options.timings ? { timings: options.timings } : {}),
+      ...(options.clock ? { clock: options.clock } : {}),
+      freeze: options.freeze ?? false,
+    });
+    this.client = new Client(this.transport, { fieldManager: options.fieldManager, observer: this.cache });
+  }
+
+  /** Aborts when the cluster is let go. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The uid of kube-system; known once {@link connect} has resolved. */
+  get uid(): string {
+    if (this.#uid === undefined) throw new Error(`cluster ${this.name} is not connected yet`);
+    return this.#uid;
+  }
+
+  /** Reaches the server and learns who it is. Starts no watch. */
+  async connect(signal?: AbortSignal): Promise<void> {
+    this.#uid = await this.#readUid(signal ?? this.signal);
+  }
+
+  /** Starts the informers, those asked for already and those to come. */
+  start(): void {
+    this.cache.start(this.client, this.signal);
+  }
+
+  /** Ends every watch and request and closes the sockets; the caches are freed with the object. */
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error(`cluster ${this.name} was let go`));
+    await this.transport.close();
+  }
+
+  async #verify(signal: AbortSignal): Promise<void> {
+    const uid = await this.#readUid(signal);
+    if (uid === this.uid) return;
+    const error = new ClusterReplacedError(
+      `another cluster answers at the address of ${this.name}: kube-system has uid ${uid}, before ${this.uid}`,
+    );
+    this.#options.onReplaced?.(error);
+    throw error;
+  }
+
+  /** Whether the cluster has the history that a watch is about to go on from. */
+  async #resumed<T extends KubeObject>(resumption: Resumption<T>): Promise<boolean> {
+    const { type, selection, resourceVersion, signal } = resumption;
+    await this.#verify(signal);
+    const newest = await this.client.list(type, { ...selection, metadataOnly: true, limit: 1 }, { signal });
+    if (compareResourceVersions(newest.resourceVersion, resourceVersion) >= 0) return true;
+    const error = new ClusterReplacedError(
+      `cluster ${this.name} went back to resource version ${newest.resourceVersion}, after ${resourceVersion} was seen: it was restored from a backup`,
+    );
+    this.#options.onReplaced?.(error);
+    return false;
+  }
+
+  async #readUid(signal: AbortSignal): Promise<string> {
+    const namespace = await this.client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true });
+    return namespace.metadata?.uid ?? '';
+  }
+
+  #health(error: unknown, what: string): void {
+    if (this.signal.aborted) return;
+    const { log } = this.#options;
+    if (error === undefined) log.info({ cluster: this.name, watch: what }, 'watching');
+    else log.warn({ cluster: this.name, watch: what, reason: errorMessage(error) }, 'watch interrupted');
+  }
+}

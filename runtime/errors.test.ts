@@ -1,0 +1,43 @@
+import { describe, expect, test } from '@jest/globals';
+import * as errors from './errors.ts';
+
+const apiError = (code: number, reason = '') => new errors.ApiError(code, { reason, message: 'why' }, 'GET /x');
+
+describe('ApiError', () => {
+  test('says the request and the server’s own sentence', () => {
+    expect(apiError(404, 'NotFound').message).toBe('GET /x: why');
+    expect(new errors.ApiError(502, {}, 'GET /x').message).toBe('GET /x: HTTP 502');
+  });
+
+  test('is recognized by its code and reason', () => {
+    expect(errors.isNotFound(apiError(404))).toBe(true);
+    expect(errors.isForbidden(apiError(403))).toBe(true);
+    expect(errors.isUnauthorized(apiError(401))).toBe(true);
+    expect(errors.isInvalid(apiError(422))).toBe(true);
+    expect(errors.isTooLarge(apiError(413))).toBe(true);
+    expect(errors.isExpired(apiError(410))).toBe(true);
+    expect(errors.isAlreadyExists(apiError(409, 'AlreadyExists'))).toBe(true);
+    expect(errors.isConflict(apiError(409, 'AlreadyExists'))).toBe(false);
+    expect(errors.isConflict(apiError(409, 'Conflict'))).toBe(true);
+    expect(errors.isNotFound(new Error('404'))).toBe(false);
+  });
+});
+
+describe('ConnectionError', () => {
+  test('knows the code of its innermost cause', () => {
+    const socket = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' });
+    const wrapped = new Error('fetch failed', { cause: socket });
+    expect(new errors.ConnectionError('no answer', { cause: wrapped }).code).toBe('ECONNREFUSED');
+    expect(new errors.ConnectionError('no answer').code).toBe('');
+  });
+});
+
+describe('errorMessage', () => {
+  test('has the messages of the causes', () => {
+    const inner = new Error('inner');
+    expect(errors.errorMessage(new Error('outer', { cause: inner }))).toBe('outer: inner');
+    expect(errors.errorMessage(new AggregateError([inner, new Error('other')], 'all'))).toBe('all: inner; other');
+    expect(errors.errorMessage('text')).toBe('text');
+    expect(errors.errorMessage(undefined)).toBe('undefined');
+  });
+});

@@ -1,0 +1,174 @@
+import type { Client } from './client.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { microTimestamp } from './conditions.ts';
+import { errorMessage, isAlreadyExists, isConflict, isNotFound, WriteRefusedError } from './errors.ts';
+import type { Logger } from './log.ts';
+import { leaderStatus } from './metrics.ts';
+import { type KubeObject, Leases, type ResourceType } from './resource.ts';
+
+export interface Lease extends KubeObject {
+  readonly spec?: {
+    readonly holderIdentity?: string;
+    readonly leaseDurationSeconds?: number;
+    readonly acquireTime?: string;
+    readonly renewTime?: string;
+    readonly leaseTransitions?: number;
+  };
+}
+
+const LeaseType: ResourceType<Lease> = Leases;
+
+export interface LeaderElectionOptions {
+  /** Must not share a transport with the work: renewing has to get through when everything else is busy. */
+  readonly client: Client;
+  readonly namespace: string;
+  readonly name: string;
+  /** Unique among the contenders. A process that finds its own identity as holder takes the lease over at once. */
+  readonly identity: string;
+  readonly log: Logger;
+  /** A lease not renewed for this long may be taken by others [15 s]. */
+  readonly leaseMs?: number;
+  /** The holder that could not renew for this long writes no more [10 s]. */
+  readonly renewDeadlineMs?: number;
+  /** Pause between attempts [2 s]. */
+  readonly retryMs?: number;
+  readonly clock?: Clock;
+}
+
+/**
+ * Leader election by a Lease, with the algorithm of client-go: contenders judge the holder by their own
+ * clock from the moment they saw the last renewal, so clocks need not agree.
+ *
+ * {@link assertHeld} is the fence: it throws once the deadline for renewal has passed on the monotonic
+ * clock, so that a process which was frozen writes nothing when it wakes up.
+ */
+export class LeaderElection {
+  readonly #options: Required<LeaderElectionOptions>;
+  /** Monotonic time of the last renewal, taken before it was sent. */
+  #renewedAt = Number.NEGATIVE_INFINITY;
+  #observed: { readonly version: string; readonly at: number } | undefined;
+  #lease: Lease | undefined;
+
+  constructor(options: LeaderElectionOptions) {
+    this.#options = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000, clock: systemClock, ...options };
+    leaderStatus.set({ name: options.name }, 0);
+  }
+
+  /** The lease is ours, and was renewed within the deadline. */
+  get held(): boolean {
+    const { clock, renewDeadlineMs } = this.#options;
+    return clock.monotonic() - this.#renewedAt < renewDeadlineMs;
+  }
+
+  /** @throws WriteRefusedError */
+  assertHeld(): void {
+    if (this.held) return;
+    const { namespace, name } = this.#options;
+    throw new WriteRefusedError(`not the holder of lease ${namespace}/${name}: nothing is written`);
+  }
+
+  /** Resolves when the lease is ours. Rejects only when the signal aborts. */
+  async acquire(signal: AbortSignal): Promise<void> {
+    const { clock, retryMs, name, identity, log } = this.#options;
+    log.info({ lease: name, identity }, 'waiting for the lease');
+    while (!(await this.#attempt(signal))) {
+      await clock.sleep(retryMs * (0.8 + Math.random() * 0.4), signal);
+      signal.throwIfAborted();
+    }
+    leaderStatus.set({ name }, 1);
+    log.info({ lease: name, identity }, 'holding the lease');
+  }
+
+  /** Renews until the signal aborts, then gives the lease up; rejects when it was lost. */
+  async hold(signal: AbortSignal): Promise<void> {
+    const { clock, retryMs, name } = this.#options;
+    try {
+      while (!signal.aborted) {
+        await clock.sleep(retryMs, signal);
+        if (signal.aborted) break;
+        if (!(await this.#attempt(signal)) && !this.held) throw new Error(`lease ${name} was lost`);
+      }
+    } finally {
+      leaderStatus.set({ name }, 0);
+    }
+  }
+
+  /** Lets the next contender in at once instead of after the lease has run out. */
+  async release(): Promise<void> {
+    const { namespace, name, identity, log } = this.#options;
+    const lease = this.#lease;
+    this.#renewedAt = Number.NEGATIVE_INFINITY;
+    if (lease?.spec?.holderIdentity !== identity) return;
+    try {
+      await this.#write(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 }, undefined);
+    } catch (error) {
+      log.warn({ lease: `${namespace}/${name}`, reason: errorMessage(error) }, 'the lease could not be given up');
+    }
+  }
+
+  /** One try to get or renew; false when somebody else holds the lease or the server did not answer. */
+  async #attempt(signal: AbortSignal): Promise<boolean> {
+    const { clock, identity, log, name } = this.#options;
+    const before = clock.monotonic();
+    try {
+      const lease = this.#lease?.spec?.holderIdentity === identity ? this.#lease : await this.#read(signal);
+      this.#lease = lease;
+      if (lease && !this.#mayTake(lease)) return false;
+      this.#lease = await this.#take(lease, signal);
+      this.#renewedAt = before;
+      return true;
+    } catch (error) {
+      this.#lease = undefined; // read it before the next try
+      if (!signal.aborted && !isConflict(error) && !isAlreadyExists(error))
+        log.warn({ lease: name, reason: errorMessage(error) }, 'the lease could not be renewed');
+      return false;
+    }
+  }
+
+  #mayTake(lease: Lease): boolean {
+    const { clock, identity, leaseMs } = this.#options;
+    const { holderIdentity = '', leaseDurationSeconds } = lease.spec ?? {};
+    if (holderIdentity === '' || holderIdentity === identity) return true;
+    const version = lease.metadata?.resourceVersion ?? '';
+    const now = clock.monotonic();
+    if (this.#observed?.version !== version) this.#observed = { version, at: now };
+    return now - this.#observed.at >= (leaseDurationSeconds ?? leaseMs / 1000) * 1000;
+  }
+
+  async #take(lease: Lease | undefined, signal: AbortSignal): Promise<Lease> {
+    const { identity, leaseMs, clock } = this.#options;
+    const now = microTimestamp(clock.now());
+    const { holderIdentity, acquireTime, leaseTransitions = 0 } = lease?.spec ?? {};
+    const mine = holderIdentity === identity;
+    const spec = {
+      holderIdentity: identity,
+      leaseDurationSeconds: Math.max(1, Math.round(leaseMs / 1000)),
+      acquireTime: mine && acquireTime ? acquireTime : now,
+      renewTime: now,
+      leaseTransitions: mine ? leaseTransitions : lease ? leaseTransitions + 1 : 0,
+    };
+    if (lease) return await this.#write(lease, spec, signal);
+    const { client, namespace, name } = this.#options;
+    return await client.create(LeaseType, { namespace }, { metadata: { name, namespace }, spec }, this.#call(signal));
+  }
+
+  async #write(lease: Lease, spec: Lease['spec'], signal: AbortSignal | undefined): Promise<Lease> {
+    const { client, namespace, name } = this.#options;
+    const patch = { metadata: { resourceVersion: lease.metadata?.resourceVersion }, spec };
+    return await client.mergePatch(LeaseType, { namespace, name }, patch, this.#call(signal));
+  }
+
+  async #read(signal: AbortSignal): Promise<Lease | undefined> {
+    const { client, namespace, name } = this.#options;
+    try {
+      return await client.get(LeaseType, { namespace, name }, this.#call(signal));
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  #call(signal: AbortSignal | undefined) {
+    return { signal, timeoutMs: Math.max(1_000, this.#options.renewDeadlineMs / 2) };
+  }
+}

@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import type { Client } from './client.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { microTimestamp } from './conditions.ts';
+import { errorMessage, isNotFound } from './errors.ts';
+import type { Logger } from './log.ts';
+import { apiVersion, Events, type KubeObject, type ResourceType } from './resource.ts';
+
+interface Event extends KubeObject {
+  readonly series?: { readonly count: number; readonly lastObservedTime: string };
+}
+
+const EventType: ResourceType<Event> = Events;
+
+export interface EventIntent {
+  readonly type: 'Normal' | 'Warning';
+  /** CamelCase, for machines. */
+  readonly reason: string;
+  /** CamelCase: what was being done. */
+  readonly action: string;
+  /** One sentence, for people. At most 1,024 bytes of UTF-8 are sent. */
+  readonly note: string;
+}
+
+export interface RecorderOptions {
+  readonly client: Client;
+  readonly log: Logger;
+  /** Such as `paddock.dev/project`. */
+  readonly controller: string;
+  readonly instance: string;
+  readonly clock?: Clock;
+  /** Events of one reason for one object that may come at once [20]; later ones one every ten seconds. */
+  readonly burst?: number;
+}
+
+interface Remembered {
+  readonly namespace: string;
+  readonly name: string;
+  count: number;
+  lastAt: number;
+  /** The count that the server was told last. */
+  told: number;
+  /** Resolves when everything about this event so far was sent: a series must not overtake its event. */
+  sent: Promise<void>;
+}
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+const SERIES_MS = 6 * 60_000;
+const REFILL_MS = 10_000;
+const REMEMBERED = 2_000;
+
+/**
+ * Records events (events.k8s.io/v1) without ever failing or delaying its caller. The same event again
+ * becomes a series of the first; a flood about one object is cut off, so that a thousand namespaces
+ * attached at once do not make a thousand events.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #clock: Clock;
+  readonly #recent = new Map<string, Remembered>();
+  readonly #buckets = new Map<string, Bucket>();
+  readonly #writing = new Set<Promise<void>>();
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Records an event about an object, in its namespace, or in `default` for a cluster-scoped one. */
+  record<T extends KubeObject>(type: ResourceType<T>, regarding: T, event: EventIntent): void {
+    const { uid = '', name = '', namespace = 'default' } = regarding.metadata ?? {};
+    const now = this.#clock.now();
+    const id = createHash('sha256').update([uid, event.reason, event.action, event.note].join('\0')).digest('hex');
+    const before = this.#recent.get(id);
+    const again = before && now - before.lastAt < SERIES_MS ? before : undefined;
+    if (again) {
+      again.count += 1;
+      again.lastAt = now;
+    }
+    if (!this.#admit(`${uid} ${event.reason}`, now)) return;
+    if (again) {
+      const create = () => this.#create(type, regarding, event, now, again.name);
+      again.sent = this.#write(again.sent.then(() => this.#continue(again, create)));
+      return;
+    }
+    const eventName = `${name.slice(0, 200)}.${id.slice(0, 10)}${now.toString(16)}`;
+    const sent = this.#write(this.#create(type, regarding, event, now, eventName));
+    this.#remember(id, { namespace, name: eventName, count: 1, lastAt: now, told: 1, sent });
+  }
+
+  /** Resolves when everything recorded so far was sent or given up. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#writing);
+  }
+
+  async #create<T extends KubeObject>(
+    type: ResourceType<T>,
+    { metadata }: T,
+    { type: eventType, reason, action, note }: EventIntent,
+    now: number,
+    name: string,
+  ): Promise<void> {
+    const { namespace = 'default' } = metadata ?? {};
+    const { client, controller, instance } = this.#options;
+    const regarding = {
+      apiVersion: apiVersion(type),
+      kind: type.kind,
+      name: metadata?.name,
+      uid: metadata?.uid,
+      ...(metadata?.namespace ? { namespace: metadata.namespace } : {}),
+    };
+    const body = {
+      metadata: { name, namespace },
+      eventTime: microTimestamp(now),
+      reportingController: controller,
+      reportingInstance: clip(instance, 128),
+      type: eventType,
+      reason,
+      action,
+      note: clip(note, 1024),
+      regarding,
+    };
+    await client.create<KubeObject>(EventType, { namespace }, body);
+  }
+
+  async #continue(event: Remembered, create: () => Promise<void>): Promise<void> {
+    const { namespace, name, count, lastAt } = event;
+    if (count === event.told) return;
+    event.told = count;
+    const series = { count, lastObservedTime: microTimestamp(lastAt) };
+    try {
+      await this.#options.client.mergePatch(EventType, { namespace, name }, { series });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      await create(); // events expire
+    }
+  }
+
+  #write(work: Promise<void>): Promise<void> {
+    const tracked: Promise<void> = work
+      .catch(error => this.#options.log.info({ reason: errorMessage(error) }, 'an event could not be recorded'))
+      .finally(() => this.#writing.delete(tracked));
+    this.#writing.add(tracked);
+    return tracked;
+  }
+
+  #admit(id: string, now: number): boolean {
+    const { burst = 20 } = this.#options;
+    const bucket = this.#buckets.get(id) ?? { tokens: burst, at: now };
+    bucket.tokens = Math.min(burst, bucket.tokens + (now - bucket.at) / REFILL_MS);
+    bucket.at = now;
+    this.#buckets.delete(id);
+    this.#buckets.set(id, bucket);
+    trim(this.#buckets);
+    if (bucket.tokens < 1) return false;
+    bucket.tokens -= 1;
+    return true;
+  }
+
+  #remember(id: string, event: Remembered): void {
+    this.#recent.delete(id);
+    this.#recent.set(id, event);
+    trim(this.#recent);
+  }
+}
+
+/** At most so many bytes of UTF-8, which is what the API server counts; no character is cut in half. */
+function clip(text: string, bytes: number): string {
+  return new TextDecoder().decode(Buffer.from(text).subarray(0, bytes), { stream: true });
+}
+
+/** Forgets what was added longest ago. */
+function trim(map: Map<string, unknown>): void {
+  for (const key of map.keys()) {
+    if (map.size <= REMEMBERED) return;
+    map.delete(key);
+  }
+}

@@ -1,0 +1,286 @@
+import { Backoff } from './backoff.ts';
+import type { Client } from './client.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { ApiError, isExpired } from './errors.ts';
+import { lines } from './frames.ts';
+import { IdleDeadline } from './idle-deadline.ts';
+import type { KubeObject, ResourceType } from './resource.ts';
+import { describeSelection, type Selection } from './selection.ts';
+
+/**
+ * What a watcher tells. `Init` opens a complete listing, `InitApply` names each object in it, `InitDone`
+ * closes it: what was known before and not named is gone. `Apply` and `Delete` follow as they happen.
+ */
+export type WatchEvent<T extends KubeObject> =
+  | { readonly type: 'Init' }
+  | { readonly type: 'InitApply'; readonly object: T }
+  | { readonly type: 'InitDone'; readonly resourceVersion: string }
+  | { readonly type: 'Apply'; readonly object: T }
+  | { readonly type: 'Delete'; readonly object: T };
+
+export interface WatcherTimings {
+  /** Bounds of the random `timeoutSeconds` of a watch, seconds. */
+  readonly watchSeconds: readonly [number, number];
+  /** A watch that is silent this long, bookmarks included, is opened again from where it was, ms. */
+  readonly idleMs: number;
+  /** A streaming list that is silent this long is taken as not supported, ms. */
+  readonly initIdleMs: number;
+  readonly backoffBaseMs: number;
+  readonly backoffMaxMs: number;
+  readonly backoffResetMs: number;
+  readonly pageSize: number;
+}
+
+export const DEFAULT_TIMINGS: WatcherTimings = {
+  watchSeconds: [300, 600],
+  idleMs: 180_000,
+  initIdleMs: 30_000,
+  backoffBaseMs: 800,
+  backoffMaxMs: 30_000,
+  backoffResetMs: 120_000,
+  pageSize: 500,
+};
+
+export interface WatcherOptions<T extends KubeObject> extends Selection {
+  readonly type: ResourceType<T>;
+  /** Called in order, one at a time; the watcher reads on when it has resolved. */
+  readonly emit: (event: WatchEvent<T>) => void | Promise<void>;
+  /** Told of each failure and, with `undefined`, of the next success. */
+  readonly onHealth?: (error: unknown) => void;
+  /**
+   * Asked when a watch was interrupted and goes on, before anything that it brings counts: whether the server
+   * still has the history that `resourceVersion` is from. False lists again. A server that was restored or
+   * reinstalled would accept the version, and be silent until its own had grown past it.
+   */
+  readonly resumed?: (resumption: Resumption<T>) => Promise<boolean>;
+  readonly timings?: Partial<WatcherTimings>;
+  readonly clock?: Clock;
+  readonly random?: () => number;
+}
+
+/** A watch that goes on after an interruption. */
+export interface Resumption<T extends KubeObject> {
+  readonly type: ResourceType<T>;
+  readonly selection: Selection;
+  /** The version after which it goes on. */
+  readonly resourceVersion: string;
+  readonly signal: AbortSignal;
+}
+
+interface Frame<T> {
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly object: T;
+}
+
+/** Where the next request starts: from nothing, or after a resource version. */
+type State = { readonly name: 'Empty' } | { readonly name: 'Watching'; readonly resourceVersion: string };
+
+const EMPTY: State = { name: 'Empty' };
+/** A watch that ends sooner is a failure and is opened again after a pause only. */
+const MIN_WATCH_MS = 1_000;
+/** Lists caused by expired versions are at least this far apart, or follow the backoff. */
+const RELIST_PAUSE_MS = 5_000;
+/** A watch that ends this much before its time was ended by the server or the network. */
+const EARLY_MS = 2_000;
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+
+/**
+ * Follows one kind for as long as {@link run} runs, whatever breaks: a lost connection resumes from the
+ * last resource version without a list, an expired one (410) lists again, everything else backs off.
+ *
+ *     Empty ──streaming list, or pages──▶ Watching ──error──▶ Watching (same version, after a pause)
+ *       ▲─────────────────────────────410────┘
+ *
+ * Lists are streamed (KEP-3157) where the server can, paged otherwise.
+ */
+export class Watcher<T extends KubeObject> {
+  readonly #options: WatcherOptions<T>;
+  readonly #timings: WatcherTimings;
+  readonly #clock: Clock;
+  readonly #backoff: Backoff;
+  #state: State = EMPTY;
+  #streamingLists = true;
+  #listedAt = Number.NEGATIVE_INFINITY;
+  /** The last watch ended otherwise than at the time that it was asked for. */
+  #interrupted = false;
+  #heardAt: number;
+
+  constructor(options: WatcherOptions<T>) {
+    this.#options = options;
+    this.#timings = { ...DEFAULT_TIMINGS, ...options.timings };
+    this.#clock = options.clock ?? systemClock;
+    this.#heardAt = this.#clock.monotonic();
+    const { backoffBaseMs: base, backoffMaxMs: max, backoffResetMs: resetAfter } = this.#timings;
+    this.#backoff = new Backoff({ base, max, resetAfter, clock: this.#clock, ...pickRandom(options) });
+  }
+
+  /** Milliseconds since the server last sent anything. */
+  get ageMs(): number {
+    return this.#clock.monotonic() - this.#heardAt;
+  }
+
+  /** Watches until the signal aborts; never rejects for an error of the server or the network. */
+  async run(client: Client, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#step(client, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#options.onHealth?.(error);
+        if (isExpired(error)) this.#state = EMPTY;
+        this.#interrupted = true;
+        // an expired version is mended by listing, at once unless the last list did not help
+        if (!isExpired(error) || this.#clock.monotonic() - this.#listedAt < RELIST_PAUSE_MS)
+          await this.#clock.sleep(this.#backoff.next(), signal);
+      }
+    }
+  }
+
+  async #step(client: Client, signal: AbortSignal): Promise<void> {
+    if (this.#state.name === 'Watching') {
+      const { resourceVersion } = this.#state;
+      return await this.#follow(client, { resourceVersion }, signal, 'watch');
+    }
+    if (this.#streamingLists) return await this.#streamingList(client, signal);
+    await this.#pagedList(client, signal);
+  }
+
+  async #streamingList(client: Client, signal: AbortSignal): Promise<void> {
+    const query = { sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' };
+    try {
+      await this.#follow(client, query, signal, 'list');
+    } catch (error) {
+      const unsupported = error instanceof ApiError && (error.code === 422 || error.code === 400);
+      if (!unsupported && !(error instanceof StreamingListUnsupported)) throw error;
+      this.#streamingLists = false;
+    }
+  }
+
+  async #pagedList(client: Client, signal: AbortSignal): Promise<void> {
+    const { type, emit } = this.#options;
+    await emit({ type: 'Init' });
+    let resourceVersion = '';
+    let token: string | undefined;
+    do {
+      const limit = this.#timings.pageSize;
+      const page = { ...this.#options, limit, ...(token === undefined ? {} : { continue: token }) };
+      const list = await client.list(type, page, { signal, timeoutMs: 60_000 });
+      this.#heardAt = this.#clock.monotonic();
+      for (const object of list.items) await emit({ type: 'InitApply', object });
+      resourceVersion = list.resourceVersion;
+      token = list.continue;
+    } while (token !== undefined);
+    await this.#initialised(resourceVersion);
+  }
+
+  /** Opens one watch and emits what it brings until it ends. */
+  async #follow(
+    client: Client,
+    query: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+    mode: 'list' | 'watch',
+  ): Promise<void> {
+    const { type, emit } = this.#options;
+    const idle = new IdleDeadline(this.#clock, signal);
+    const openedAt = this.#clock.monotonic();
+    let initialising = mode === 'list';
+    idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs);
+    try {
+      const seconds = this.#watchSeconds();
+      const all = { ...query, allowWatchBookmarks: 'true', timeoutSeconds: String(seconds) };
+      const response = await client.watch(type, this.#options, all, idle.signal);
+      if (initialising) await emit({ type: 'Init' });
+      else if (await this.#continues(query.resourceVersion ?? '', idle.signal)) this.#healthy();
+      else return;
+      for await (const line of lines(response.body)) {
+        this.#heardAt = this.#clock.monotonic();
+        idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs);
+        const frame = this.#parse(line);
+        if (frame.type === 'BOOKMARK') {
+          initialising = await this.#bookmark(frame.object, initialising);
+          idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs); // the list may be complete now
+        } else if (initialising) {
+          await emit({ type: 'InitApply', object: frame.object });
+        } else {
+          await emit({ type: frame.type === 'DELETED' ? 'Delete' : 'Apply', object: frame.object });
+          this.#advance(frame.object);
+        }
+      }
+      if (initialising) throw new Error(`${this.#name()}: the list ended before it was complete`);
+      const lasted = this.#clock.monotonic() - openedAt;
+      this.#interrupted = lasted < seconds * 1000 - EARLY_MS;
+      if (lasted < MIN_WATCH_MS) throw new Error(`${this.#name()}: the server ended the watch at once`);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (idle.expired && initialising) throw new StreamingListUnsupported();
+      if (!idle.expired) throw error;
+      this.#interrupted = true;
+      // silent for too long: opened again from the same version, which costs one request and is no failure
+    } finally {
+      idle.disarm();
+    }
+  }
+
+  /** Whether the watch may go on after this version; if not, the next step lists. */
+  async #continues(resourceVersion: string, signal: AbortSignal): Promise<boolean> {
+    const { type, resumed } = this.#options;
+    if (!this.#interrupted || !resumed) return true;
+    const same = await resumed({ type, selection: this.#options, resourceVersion, signal });
+    this.#interrupted = false;
+    if (!same) this.#state = EMPTY;
+    return same;
+  }
+
+  /** Returns whether the list is still incomplete. */
+  async #bookmark(object: T, initialising: boolean): Promise<boolean> {
+    if (!initialising) {
+      this.#advance(object);
+      return false;
+    }
+    if (object.metadata?.annotations?.[INITIAL_EVENTS_END] !== 'true') return true;
+    await this.#initialised(object.metadata.resourceVersion ?? '');
+    return false;
+  }
+
+  async #initialised(resourceVersion: string): Promise<void> {
+    await this.#options.emit({ type: 'InitDone', resourceVersion });
+    this.#state = { name: 'Watching', resourceVersion };
+    this.#listedAt = this.#clock.monotonic();
+    this.#interrupted = false;
+    this.#healthy();
+  }
+
+  #advance(object: T): void {
+    const { resourceVersion } = object.metadata ?? {};
+    if (resourceVersion) this.#state = { name: 'Watching', resourceVersion };
+  }
+
+  #parse(line: string): Frame<T> {
+    const frame: Frame<T> = JSON.parse(line);
+    if (frame.type !== 'ERROR') return frame;
+    const status = frame.object as { code?: number; message?: string };
+    throw new ApiError(status.code ?? 500, status, `WATCH ${this.#name()}`);
+  }
+
+  #healthy(): void {
+    this.#heardAt = this.#clock.monotonic();
+    this.#options.onHealth?.(undefined);
+  }
+
+  #watchSeconds(): number {
+    const [least, most] = this.#timings.watchSeconds;
+    return Math.round(least + (this.#options.random ?? Math.random)() * (most - least));
+  }
+
+  #name(): string {
+    return describeSelection(this.#options.type, this.#options);
+  }
+}
+
+class StreamingListUnsupported extends Error {
+  override readonly name = 'StreamingListUnsupported';
+}
+
+function pickRandom(options: { readonly random?: () => number }): { random?: () => number } {
+  return options.random ? { random: options.random } : {};
+}

@@ -1,0 +1,77 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { LABEL_PROJECT, type Project, ProjectResource } from '#api';
+import { type Client, Namespaces } from '#runtime';
+import { bundle } from '../../hack/bundle/bundle.ts';
+import { eventually } from '../support/eventually.ts';
+import { type Fleet, startFleet } from '../support/fleet.ts';
+import { OperatorProcess } from './operator-process.ts';
+
+export const CLUSTER = 'edge-1';
+export const PROJECT = 'payments';
+export const HOME = `p-${CLUSTER}--${PROJECT}`;
+
+/** A hub, one downstream and the bundled operators, with one project of so many namespaces. */
+export interface BenchFleet {
+  readonly fleet: Fleet;
+  readonly project: OperatorProcess;
+  readonly namespaces: readonly string[];
+  stop(): Promise<void>;
+}
+
+export async function startBenchFleet(count: number, log: (line: string) => void): Promise<BenchFleet> {
+  await bundle();
+  const dir = mkdtempSync(join(tmpdir(), 'paddock-bench-'));
+  const fleet = await startFleet();
+  const operators: OperatorProcess[] = [];
+  const stop = async () => {
+    await Promise.allSettled(operators.map(operator => operator.stop()));
+    await fleet.stop();
+    rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    for (const name of ['cluster', 'project'] as const) {
+      const file = join(dir, `${name}.kubeconfig`);
+      writeFileSync(file, fleet.operatorKubeconfig(name), { mode: 0o600 });
+      operators.push(await OperatorProcess.start(name, file));
+    }
+    const [, project] = operators;
+    if (!project) throw new Error('no project operator');
+    await fleet.importCluster(fleet.edge());
+    await fleet.connected(CLUSTER);
+    log(`creating ${count} namespaces`);
+    const namespaces = Array.from({ length: count }, (_, index) => `bench-${index}`);
+    await createNamespaces(fleet.edge().client, namespaces);
+    await fleet.hub.client.create(
+      ProjectResource,
+      { namespace: `c-${CLUSTER}` },
+      {
+        apiVersion: 'paddock.dev/v1alpha1',
+        kind: 'Project',
+        metadata: { name: PROJECT },
+        spec: {},
+      },
+    );
+    await projectIs(fleet.hub.client, ({ status }) => status?.namespaces?.total === count, 'has its namespaces');
+    return { fleet, project, namespaces, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Waits until the project is as `holds` wants it. */
+export async function projectIs(hub: Client, holds: (project: Project) => boolean, what: string): Promise<void> {
+  const key = { namespace: `c-${CLUSTER}`, name: PROJECT };
+  await eventually(async () => holds(await hub.get(ProjectResource, key)), {
+    timeoutMs: 120_000,
+    what: `Project ${PROJECT} ${what}`,
+  });
+}
+
+async function createNamespaces(client: Client, names: readonly string[]): Promise<void> {
+  await Promise.all(
+    names.map(name => client.create(Namespaces, {}, { metadata: { name, labels: { [LABEL_PROJECT]: PROJECT } } })),
+  );
+}

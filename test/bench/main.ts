@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { fanout } from './fanout.ts';
+import { latency } from './latency.ts';
+
+const USAGE = `Usage: npm run bench -- <benchmark> [flags]
+
+  fanout    one shared Secret to many namespaces, beside a bare client
+            --namespaces N [1000]   --unrelated N [0] other Secrets in the cluster
+  latency   one shared Secret to one namespace, many times
+            --rounds N [500]
+
+  --json    print one JSON object and nothing else on standard output
+`;
+
+function wholeNumber(value: string, flag: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0) throw new Error(`${flag} "${value}" must be a whole number`);
+  return number;
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      namespaces: { type: 'string', default: '1000' },
+      unrelated: { type: 'string', default: '0' },
+      rounds: { type: 'string', default: '500' },
+    },
+  });
+  const log = (line: string) => void process.stderr.write(`${line}\n`);
+  const run = async (): Promise<object> => {
+    switch (positionals[0]) {
+      case 'fanout':
+        return await fanout({
+          namespaces: wholeNumber(values.namespaces, '--namespaces'),
+          unrelated: wholeNumber(values.unrelated, '--unrelated'),
+          log,
+        });
+      case 'latency':
+        return await latency({ rounds: wholeNumber(values.rounds, '--rounds'), log });
+      default:
+        throw new Error(`unknown benchmark "${positionals[0] ?? ''}"\n\n${USAGE}`);
+    }
+  };
+  const result = await run();
+  if (values.json) console.log(JSON.stringify(result));
+  else console.table(result);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,4 @@
+/** Rounded for people and for JSON. */
+export function round(value: number, digits = 3): number {
+  return Number(value.toFixed(digits));
+}

@@ -1,0 +1,71 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { installManifests } from '../../hack/dev/hub-objects.ts';
+import { Fleet } from '../support/fleet.ts';
+import { type AuditEvent, AuditedSite, describeRequest, isList, isWrite } from './audit.ts';
+import { type Picture, untilPicture } from './picture.ts';
+import { Stage } from './stage.ts';
+
+const COUNT = 1_000;
+const REST_MS = 60_000;
+/** Who the operators are in the downstream; in the hub each is its service account. */
+const DOWNSTREAM_USER = 'paddock-operators';
+
+let sites: AuditedSite[];
+let fleet: Fleet;
+
+beforeAll(async () => {
+  sites = await Promise.all(['hub', 'edge-1'].map(name => AuditedSite.start(name)));
+  const [hub, edge] = sites.map(({ site }) => site);
+  if (!hub || !edge) throw new Error('two sites were started');
+  await installManifests(hub.controlPlane);
+  fleet = new Fleet(hub, [edge]);
+  fleet.start(['cluster'], { elect: { identity: 'cluster-0' } });
+  fleet.start(['project'], { elect: { identity: 'project-0' } });
+  const kubeconfig = edge.controlPlane.kubeconfigFor({ user: DOWNSTREAM_USER, groups: ['system:masters'] });
+  await fleet.importCluster(edge, { kubeconfig });
+  await fleet.connected('edge-1');
+}, 120_000);
+
+afterAll(async () => {
+  await fleet?.stop();
+  for (const site of sites ?? []) site.forget();
+});
+
+const isOperator = ({ username }: AuditEvent['user']) =>
+  username === DOWNSTREAM_USER || username.startsWith('system:serviceaccount:paddock-system:');
+
+function requests(since: Date): AuditEvent[] {
+  return sites.flatMap(site => site.requests(since, isOperator));
+}
+
+test('1,000 copies at rest for a minute cost no write and no list, only watches, leases and heartbeats', async () => {
+  const stage = new Stage(fleet, 'rest');
+  const started = new Date();
+  await stage.createHome('a');
+  await stage.createProject('a');
+  for (let first = 1; first <= COUNT; first += 50)
+    await Promise.all(Array.from({ length: 50 }, (_, index) => stage.createNamespace(first + index, 'a')));
+  await stage.share('a', 'Secret', 'token', { value: '1' });
+  const copies = { member: 'a', objects: ['Secret token=1 of a'] };
+  const picture: Picture = {
+    namespaces: Array.from({ length: COUNT }, () => copies),
+    projects: { a: `ready: ${COUNT} copies of 1 objects` },
+  };
+  await untilPicture(stage, picture, { timeoutMs: 180_000 });
+  expect(requests(started).filter(isWrite).length).toBeGreaterThanOrEqual(COUNT); // so the log is of the right users
+
+  const rest = new Date();
+  await delay(REST_MS); // the rest itself is what is looked at
+  const seen = requests(rest);
+
+  expect(seen.filter(isWrite).map(describeRequest)).toEqual([]);
+  expect(seen.filter(isList).map(describeRequest)).toEqual([]);
+  // a watch is opened again after 300 s at the earliest
+  const others = seen.filter(event => !isHeartbeat(event) && event.objectRef?.resource !== 'leases');
+  expect(others.map(describeRequest)).toEqual([]);
+}, 400_000);
+
+function isHeartbeat({ verb, requestURI }: AuditEvent): boolean {
+  return verb === 'get' && requestURI === '/readyz';
+}

@@ -1,0 +1,78 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
+import type { Fleet } from '../support/fleet.ts';
+import { type OperatorProcess, OperatorProcesses } from '../support/operator-process.ts';
+import type { RunningOperators } from '../support/operators.ts';
+import { givenConnectedFleet } from './given.ts';
+import { differenceFrom, untilPicture } from './picture.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { Stage } from './stage.ts';
+
+/** For one state to be reached; a namespace takes the controller manager some seconds to delete. */
+const TIMEOUT_MS = 60_000;
+/** A scenario that takes more writes than this does not come to an end. */
+const MOST_WRITES = 60;
+
+let fleet: Fleet;
+let processes: OperatorProcesses;
+let survivor: RunningOperators;
+
+beforeAll(async () => {
+  [{ fleet }, processes] = await Promise.all([givenConnectedFleet(), OperatorProcesses.prepare()]);
+  survivor = fleet.start(['project']);
+}, 120_000);
+
+afterAll(async () => {
+  await processes?.stop();
+  await fleet?.stop();
+});
+
+type Outcome = 'killed' | 'completed';
+
+/** Runs the scenario with an operator that dies at its n-th write, then with one that lives. */
+async function runWithDeathAt(write: number, scenario: Scenario, stage: Stage): Promise<Outcome> {
+  await scenario.before(stage);
+  if (scenario.begin) await untilPicture(stage, scenario.begin, { timeoutMs: TIMEOUT_MS });
+  await survivor.stop();
+  await scenario.change(stage);
+  const mortal = processes.start({
+    operators: ['project'],
+    kubeconfig: fleet.operatorKubeconfig('project'),
+    killAtWrite: write,
+    maxInFlight: 1, // so that what has been written when it dies is the first n of the writes, and no other
+  });
+  const outcome = await eventually(
+    async (): Promise<Outcome | undefined> => {
+      if (!mortal.running) return 'killed';
+      return (await differenceFrom(stage, scenario.end)) === undefined ? 'completed' : undefined;
+    },
+    { timeoutMs: TIMEOUT_MS, what: `the operator dies at write ${write} or comes to the end` },
+  );
+  if (outcome === 'killed') assertDiedAt(write, mortal);
+  await mortal.kill();
+  survivor = fleet.start(['project']);
+  await untilPicture(stage, scenario.end, { timeoutMs: TIMEOUT_MS });
+  return outcome;
+}
+
+function assertDiedAt(write: number, mortal: OperatorProcess): void {
+  if (mortal.writes().length !== write) throw new Error(`the operator died of something else:\n${mortal.log()}`);
+}
+
+describe('an operator killed at its n-th write comes to the same end when it is started again', () => {
+  test.each(SCENARIOS)(
+    '$name',
+    async scenario => {
+      let writes = 0;
+      let outcome: Outcome = 'killed';
+      while (outcome === 'killed' && writes < MOST_WRITES) {
+        writes += 1;
+        const stage = new Stage(fleet, `s${SCENARIOS.indexOf(scenario)}-${writes}`);
+        outcome = await runWithDeathAt(writes, scenario, stage);
+      }
+      expect(outcome).toBe('completed');
+      expect(writes).toBeGreaterThanOrEqual(scenario.leastWrites);
+    },
+    MOST_WRITES * TIMEOUT_MS,
+  );
+});

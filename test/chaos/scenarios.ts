@@ -1,0 +1,142 @@
+import { givenTwoSources, TWO, twoSourcesPicture } from './given.ts';
+import { alike, type Picture } from './picture.ts';
+import type { Stage } from './stage.ts';
+
+/** A change that an operator carries out, and what it must come to however often the operator dies. */
+export interface Scenario {
+  readonly name: string;
+  /** What users made before, and what it has come to when the change is made; without `begin` it is not waited for. */
+  readonly before: (stage: Stage) => Promise<void>;
+  readonly begin?: Picture;
+  /** Made while no operator runs. */
+  readonly change: (stage: Stage) => Promise<void>;
+  readonly end: Picture;
+  /** Writes that the change takes at least. */
+  readonly leastWrites: number;
+}
+
+const COUNT = 5;
+const A = { member: 'a', team: 'a' };
+const B = { member: 'b', team: 'b' };
+const SPEC = { namespaceLabels: { team: 'a' } };
+
+const twoSources = (stage: Stage) => givenTwoSources(stage, COUNT);
+const TWO_SOURCES = twoSourcesPicture(COUNT);
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'a project is created with two shared objects',
+    before: async () => undefined,
+    change: twoSources,
+    end: TWO_SOURCES,
+    leastWrites: 18, // finalizer, namespace, five labels, ten copies, status
+  },
+  {
+    name: 'a project is created and gets its namespace',
+    before: stage => stage.createNamespaces(COUNT, 'a'),
+    change: async stage => {
+      await stage.createProject('a', SPEC);
+    },
+    end: { namespaces: alike(COUNT, { ...A, objects: [] }), projects: { a: 'ready: 0 copies of 0 objects' } },
+    leastWrites: 8,
+  },
+  {
+    name: 'a shared object is updated',
+    before: twoSources,
+    begin: TWO_SOURCES,
+    change: stage => stage.change('a', 'Secret', 'token', { value: '2' }),
+    end: {
+      namespaces: alike(COUNT, { ...A, objects: ['ConfigMap settings=1 of a', 'Secret token=2 of a'] }),
+      projects: { a: 'ready: 10 copies of 2 objects' },
+    },
+    leastWrites: 5,
+  },
+  {
+    name: 'a selector is narrowed',
+    before: async stage => {
+      await twoSources(stage);
+      await Promise.all([1, 2].map(number => stage.label(number, { tier: 'front' })));
+    },
+    begin: TWO_SOURCES,
+    change: stage => stage.change('a', 'Secret', 'token', { namespaces: 'tier=front' }),
+    end: {
+      namespaces: [...alike(2, { ...A, objects: TWO }), ...alike(3, { ...A, objects: ['ConfigMap settings=1 of a'] })],
+      projects: { a: 'ready: 7 copies of 2 objects' },
+    },
+    leastWrites: 4,
+  },
+  {
+    name: 'an immutable shared object is replaced',
+    before: async stage => {
+      await stage.createHome('a');
+      await stage.createNamespaces(COUNT, 'a');
+      await stage.share('a', 'Secret', 'token', { value: '1', immutable: true });
+      await stage.createProject('a', SPEC);
+    },
+    begin: {
+      namespaces: alike(COUNT, { ...A, objects: ['Secret token=1 of a immutable'] }),
+      projects: { a: 'ready: 5 copies of 1 objects' },
+    },
+    change: async stage => {
+      await stage.unshare('a', 'Secret', 'token');
+      await stage.share('a', 'Secret', 'token', { value: '2', immutable: true });
+    },
+    end: {
+      namespaces: alike(COUNT, { ...A, objects: ['Secret token=2 of a immutable'] }),
+      projects: { a: 'ready: 5 copies of 1 objects' },
+    },
+    leastWrites: 10,
+  },
+  {
+    name: 'namespaces move to a project with a Secret of the same name',
+    before: async stage => {
+      await twoSources(stage);
+      await stage.createHome('b');
+      await stage.share('b', 'Secret', 'token', { value: 'of-b' });
+      await stage.createProject('b', { namespaceLabels: { team: 'b' } });
+    },
+    begin: { ...TWO_SOURCES, projects: { ...TWO_SOURCES.projects, b: 'ready: 0 copies of 1 objects' } },
+    change: async stage => {
+      for (let number = 1; number <= COUNT; number++) await stage.move(number, 'b');
+    },
+    end: {
+      namespaces: alike(COUNT, { ...B, objects: ['Secret token=of-b of b'] }),
+      projects: { a: 'ready: 0 copies of 2 objects', b: 'ready: 5 copies of 1 objects' },
+    },
+    leastWrites: 17, // five copies go, five change, five labels, two statuses
+  },
+  {
+    name: 'namespaces are detached',
+    before: twoSources,
+    begin: TWO_SOURCES,
+    change: async stage => {
+      for (let number = 1; number <= COUNT; number++) await stage.move(number, null);
+    },
+    end: { namespaces: alike(COUNT, { objects: [] }), projects: { a: 'ready: 0 copies of 2 objects' } },
+    leastWrites: 16,
+  },
+  {
+    name: 'a project is deleted that retains its namespaces',
+    before: twoSources,
+    begin: TWO_SOURCES,
+    change: stage => stage.deleteProject('a'),
+    end: { namespaces: alike(COUNT, { objects: [] }), projects: { a: 'gone' } },
+    leastWrites: 22, // ten copies, five labels, five memberships, namespace, finalizer
+  },
+  {
+    name: 'a project is deleted with its namespaces',
+    before: async stage => {
+      await stage.createHome('a');
+      await stage.createNamespaces(COUNT, 'a');
+      await stage.share('a', 'Secret', 'token', { value: '1' });
+      await stage.createProject('a', { ...SPEC, deletionPolicy: 'Delete' });
+    },
+    begin: {
+      namespaces: alike(COUNT, { ...A, objects: ['Secret token=1 of a'] }),
+      projects: { a: 'ready: 5 copies of 1 objects' },
+    },
+    change: stage => stage.deleteProject('a'),
+    end: { namespaces: [], projects: { a: 'gone' } },
+    leastWrites: 7,
+  },
+];

@@ -1,0 +1,66 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const POLL_MS = 25;
+
+export interface EventuallyOptions {
+  /** Milliseconds until it is given up. */
+  readonly timeoutMs: number;
+  /** Completes the sentence "… did not happen": `the copy appears in ns-3`. */
+  readonly what: string;
+}
+
+type Falsy = false | 0 | '' | null | undefined;
+
+/**
+ * Calls `probe` until it returns something truthy, and returns that. A probe that throws is called again. After
+ * `timeoutMs` it fails, saying what did not happen and what the last call threw or returned. It waits for a probe that
+ * hangs no longer than that either.
+ */
+export async function eventually<T>(
+  probe: () => T | Promise<T>,
+  { timeoutMs, what }: EventuallyOptions,
+): Promise<Exclude<T, Falsy>> {
+  const deadline = Date.now() + timeoutMs;
+  let last: Outcome<T> = { value: undefined };
+  while (Date.now() <= deadline) {
+    last = await attempt(probe, deadline);
+    if ('value' in last && isTruthy(last.value)) return last.value;
+    await delay(POLL_MS);
+  }
+  const seen = 'cause' in last ? `last error: ${describe(last.cause)}` : `last value: ${describe(last.value)}`;
+  throw new Error(`not within ${timeoutMs} ms: ${what}; ${seen}`, 'cause' in last ? { cause: last.cause } : {});
+}
+
+/** As `eventually`, for a function that asserts: it is called until it does not throw. */
+export async function eventuallyPasses(assertion: () => unknown, options: EventuallyOptions): Promise<void> {
+  await eventually(async () => {
+    await assertion();
+    return true;
+  }, options);
+}
+
+type Outcome<T> = { readonly value: T | undefined } | { readonly cause: unknown };
+
+async function attempt<T>(probe: () => T | Promise<T>, deadline: number): Promise<Outcome<T>> {
+  const timeUp = new AbortController();
+  const limit = delay(Math.max(0, deadline - Date.now()), undefined, { signal: timeUp.signal }).then(
+    () => ({ cause: new Error('the last call did not come back') }),
+    () => ({ value: undefined }),
+  );
+  const call = (async () => ({ value: await probe() }))().catch((cause: unknown) => ({ cause }));
+  try {
+    return await Promise.race([call, limit]);
+  } finally {
+    timeUp.abort();
+  }
+}
+
+function isTruthy<T>(value: T | undefined): value is Exclude<T, Falsy> {
+  return Boolean(value);
+}
+
+function describe(value: unknown): string {
+  // Not by `instanceof Error`: Node's own errors are of another realm than a test's.
+  if (typeof value === 'object' && value !== null && 'message' in value) return String(value.message);
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value));
+}

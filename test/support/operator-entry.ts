@@ -1,0 +1,50 @@
+// Operators as a process of their own, for tests that kill, freeze or count it: see operator-process.ts.
+import { readFileSync, writeSync } from 'node:fs';
+import { KubeConfig } from '@kubernetes/client-node';
+import { createLogger, errorMessage, kubeConfigCredentials } from '#runtime';
+import { isOperatorName, runOperators } from '../../operators/run.ts';
+import { WRITE_LINE } from './write-line.ts';
+
+/** Written by the same program that reads them, so they are not checked again. */
+interface Settings {
+  readonly operators: readonly string[];
+  readonly kubeconfigFile: string;
+  readonly identity: string | undefined;
+  readonly killAtWrite: number | undefined;
+  readonly maxInFlight: number | undefined;
+}
+
+const settings: Settings = JSON.parse(process.argv[2] ?? '{}');
+const config = new KubeConfig();
+config.loadFromString(readFileSync(settings.kubeconfigFile, 'utf8'));
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort());
+
+let writes = 0;
+
+/** Counts the write and, if it is the last one wanted, ends this process before anything learns of the answer. */
+function afterWrite({ method, path }: { method: string; path: string }, { status }: { status: number }): void {
+  const [resource = ''] = path.split('?');
+  if (/\/(leases|events)(\/|$)/.test(resource)) return;
+  writes += 1;
+  writeSync(1, `${WRITE_LINE}${method} ${resource} ${status}\n`);
+  if (writes === settings.killAtWrite) process.kill(process.pid, 'SIGKILL');
+}
+
+try {
+  await runOperators(
+    {
+      operators: settings.operators.filter(isOperatorName),
+      hubCredentials: kubeConfigCredentials(config),
+      log: createLogger({ name: 'operator-process', level: 'info' }),
+      ...(settings.identity === undefined ? { leaderElection: false } : { identity: settings.identity }),
+      transport: { afterWrite, ...(settings.maxInFlight === undefined ? {} : { maxInFlight: settings.maxInFlight }) },
+    },
+    stop.signal,
+  );
+} catch (error) {
+  console.log(`the process ends: ${errorMessage(error)}`);
+  process.exitCode = 1;
+}
+// what still holds the event loop open now is a socket that nobody waits for
+setTimeout(() => process.exit(), 1_000).unref();
