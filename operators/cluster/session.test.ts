@@ -7,6 +7,12 @@ import { Session, type SessionOptions } from './session.ts';
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 const CLAIM_PATH = '/api/v1/namespaces/paddock-system/configmaps/claim';
+const CLAIMS_PATH = '/api/v1/namespaces/paddock-system/configmaps';
+/** The whole of a streaming list that finds nothing. */
+const NOTHING_LISTED = {
+  type: 'BOOKMARK',
+  object: { metadata: { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } } },
+};
 const ours = { hub: 'hub-uid', cluster: 'cluster-uid' };
 
 let server: Server;
@@ -121,6 +127,19 @@ describe('a session', () => {
 
     expect(session.observation.claim).toMatchObject({ reason: 'AlreadyClaimed', terminal: true });
     expect(writes()).toEqual([]);
+  });
+
+  test('takes a claim whose deletion nobody told it of', async () => {
+    const claim = answers[CLAIM_PATH];
+    answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
+    answers[CLAIMS_PATH] = response => {
+      if (claim) answers[CLAIM_PATH] = claim; // by the time of the list it is theirs no more
+      response.writeHead(200, { 'content-type': 'application/json' }).write(`${JSON.stringify(NOTHING_LISTED)}\n`);
+    };
+
+    const session = openSession();
+
+    await until('the claim', () => session.observation.claim === 'ours');
   });
 
   test('tries again what it lacked a right for', async () => {

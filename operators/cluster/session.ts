@@ -188,11 +188,17 @@ export class Session {
     if (this.#guarding) return;
     this.#guarding = true;
     const selection = { namespace: CLAIM.namespace, fieldSelector: `metadata.name=${CLAIM.name}` };
-    this.#cluster.cache.informer(ConfigMaps, selection).subscribe({
+    const claims = this.#cluster.cache.informer(ConfigMaps, selection);
+    claims.subscribe({
       applied: object => this.#claimSeen(object),
       deleted: () => this.#doubt(),
     });
     this.#cluster.start();
+    // one that went between our look at it and the first list is told as nothing
+    claims.whenSynced(this.#stop.signal).then(
+      () => claims.get(CLAIM) ?? this.#doubt(),
+      () => undefined,
+    );
   }
 
   #claimSeen(object: ConfigMap): void {
