@@ -1,6 +1,5 @@
 import { ApiError, type StatusBody } from './errors.ts';
 import type { HttpResponse } from './http.ts';
-import type { Key } from './resource.ts';
 import type { Method } from './transport.ts';
 
 /** The JSON of a 2xx answer. @throws ApiError for every other one */
@@ -19,10 +18,4 @@ export function apiError(code: number, body: string, request: string): ApiError 
     // not JSON: a proxy or load balancer answered
   }
   return new ApiError(code, { message: `HTTP ${code} ${body.slice(0, 200).trim()}` }, request);
-}
-
-/** A 404 of the object itself, not of a path that the server does not serve (a missing CRD). */
-export function isObjectNotFound(error: ApiError, key: Key): boolean {
-  const { details, reason } = error.status;
-  return reason === 'NotFound' && details !== undefined && 'name' in details && details.name === key.name;
 }

@@ -1,5 +1,5 @@
-import { apiError, isObjectNotFound, parseAnswer } from './answers.ts';
-import { ApiError } from './errors.ts';
+import { apiError, parseAnswer } from './answers.ts';
+import { isNotFound } from './errors.ts';
 import type { StreamResponse } from './http.ts';
 import { apiVersion, type Key, type KubeObject, keyOf, type ResourceType, resourcePath } from './resource.ts';
 import { type Selection, selectionQuery } from './selection.ts';
@@ -26,7 +26,8 @@ export interface DeleteOptions extends CallOptions {
 
 /** RFC 7386. */
 export interface MergePatch {
-  readonly metadata?: { readonly resourceVersion?: string | undefined };
+  readonly metadata?: { readonly resourceVersion?: string | undefined; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
 }
 
 export type JsonPatch = readonly JsonPatchOperation[];
@@ -102,7 +103,7 @@ export class Client {
     try {
       return await this.get(type, key, options);
     } catch (error) {
-      if (error instanceof ApiError && error.code === 404 && isObjectNotFound(error, key)) return undefined;
+      if (isNotFound(error)) return undefined;
       throw error;
     }
   }
@@ -168,12 +169,11 @@ export class Client {
   async jsonPatch<T extends KubeObject>(
     type: ResourceType<T>,
     key: Key,
-    patch: Body<JsonPatch>,
+    patch: JsonPatch,
     options: CallOptions & { subresource?: string } = {},
   ): Promise<T> {
-    const json = 'json' in patch ? patch.json : JSON.stringify(patch);
-    const conditional = !('json' in patch) && patch.some(({ path }) => path === '/metadata/resourceVersion');
-    return await this.#patch(type, key, 'json-patch+json', json, { ...options, conditional });
+    const conditional = patch.some(({ path }) => path === '/metadata/resourceVersion');
+    return await this.#patch(type, key, 'json-patch+json', JSON.stringify(patch), { ...options, conditional });
   }
 
   /**
@@ -206,7 +206,7 @@ export class Client {
         this.#observer?.written(type, answer, { conditional: resourceVersion !== undefined });
       else this.#observer?.deleted(type, key, uid ?? answer.details?.uid ?? answer.metadata?.uid);
     } catch (error) {
-      if (!(error instanceof ApiError && error.code === 404)) throw error;
+      if (!isNotFound(error)) throw error;
       // without its uid, the one that was not found may not be the one that caches know
       if (uid) this.#observer?.deleted(type, key, uid);
     }
@@ -287,7 +287,8 @@ function withQuery(path: string, query: URLSearchParams): string {
 }
 
 /** Whether the server refuses the patch if the object has changed. */
-const namesVersion = ({ metadata }: MergePatch) => metadata?.resourceVersion !== undefined;
+const namesVersion = ({ metadata }: { readonly metadata?: { readonly resourceVersion?: string | undefined } }) =>
+  metadata?.resourceVersion !== undefined;
 
 const jsonType = (contentType: string) => ({ 'content-type': contentType });
 

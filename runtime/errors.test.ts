@@ -10,7 +10,6 @@ describe('ApiError', () => {
   });
 
   test('is recognized by its code and reason', () => {
-    expect(errors.isNotFound(apiError(404))).toBe(true);
     expect(errors.isForbidden(apiError(403))).toBe(true);
     expect(errors.isUnauthorized(apiError(401))).toBe(true);
     expect(errors.isInvalid(apiError(422))).toBe(true);
@@ -20,6 +19,13 @@ describe('ApiError', () => {
     expect(errors.isConflict(apiError(409, 'AlreadyExists'))).toBe(false);
     expect(errors.isConflict(apiError(409, 'Conflict'))).toBe(true);
     expect(errors.isNotFound(new Error('404'))).toBe(false);
+  });
+
+  test('of an object that is not there is told from that of a kind that is not served', () => {
+    const gone = { reason: 'NotFound', message: 'configmaps "a" not found', details: { name: 'a' } };
+    expect(errors.isNotFound(new errors.ApiError(404, gone, 'GET /x'))).toBe(true);
+    expect(errors.isNotFound(apiError(404, 'NotFound'))).toBe(false);
+    expect(errors.isNotFound(apiError(404))).toBe(false);
   });
 });
 

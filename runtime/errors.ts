@@ -3,7 +3,12 @@ export interface StatusBody {
   readonly reason?: string;
   readonly message?: string;
   readonly code?: number;
-  readonly details?: { readonly retryAfterSeconds?: number; readonly causes?: readonly StatusCause[] };
+  readonly details?: {
+    /** Of the object that the answer is about. */
+    readonly name?: string;
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly StatusCause[];
+  };
 }
 
 interface StatusCause {
@@ -62,7 +67,12 @@ function causeCode(cause: unknown): string {
 
 const hasCode = (error: unknown, code: number): error is ApiError => error instanceof ApiError && error.code === code;
 
-export const isNotFound = (error: unknown): error is ApiError => hasCode(error, 404);
+/**
+ * The server knows the kind, and the object, or the namespace it would be in, does not exist. The other 404,
+ * of a kind that the server does not serve just now, says nothing about objects.
+ */
+export const isNotFound = (error: unknown): error is ApiError =>
+  hasCode(error, 404) && error.reason === 'NotFound' && !!error.status.details?.name;
 export const isForbidden = (error: unknown): error is ApiError => hasCode(error, 403);
 export const isUnauthorized = (error: unknown): error is ApiError => hasCode(error, 401);
 export const isInvalid = (error: unknown): error is ApiError => hasCode(error, 422);

@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { microTimestamp } from './conditions.ts';
-import { errorMessage, isAlreadyExists, isConflict, isNotFound, WriteRefusedError } from './errors.ts';
+import { errorMessage, isAlreadyExists, isConflict, WriteRefusedError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { leaderStatus } from './metrics.ts';
 import { type KubeObject, Leases, type ResourceType } from './resource.ts';
@@ -160,12 +160,7 @@ export class LeaderElection {
 
   async #read(signal: AbortSignal): Promise<Lease | undefined> {
     const { client, namespace, name } = this.#options;
-    try {
-      return await client.get(LeaseType, { namespace, name }, this.#call(signal));
-    } catch (error) {
-      if (isNotFound(error)) return undefined;
-      throw error;
-    }
+    return await client.find(LeaseType, { namespace, name }, this.#call(signal));
   }
 
   #call(signal: AbortSignal | undefined) {

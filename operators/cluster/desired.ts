@@ -8,14 +8,14 @@ import {
   PLANE_HUB,
   SYSTEM_NAMESPACE,
 } from '#api';
-import type { KubeObject } from '#runtime';
+import type { KubeObject, MergePatch } from '#runtime';
 
 /** What is to be done about a namespace that a Cluster needs in the hub. */
 export type NamespacePlan =
   | { readonly action: 'none' }
   | { readonly action: 'create'; readonly body: KubeObject }
   /** Merge patch with the marks that are missing. */
-  | { readonly action: 'patch'; readonly patch: object }
+  | { readonly action: 'patch'; readonly patch: MergePatch }
   /** It is being deleted: wait until it is gone. */
   | { readonly action: 'wait' }
   | { readonly action: 'conflict'; readonly message: string };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Client, Namespaces, registry } from '#runtime';
+import { ApiError, type Client, ConnectionError, isAlreadyExists, Namespaces, registry } from '#runtime';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { ContentTypes } from '../support/objects.ts';
@@ -58,20 +58,25 @@ async function beforeChurn(stage: Stage): Promise<void> {
 }
 
 /** Changes the hub in every way, then one object again and again until the time is up. Returns how often. */
-async function churn(stage: Stage, forMs: number): Promise<number> {
+async function churn(
+  stage: Stage,
+  forMs: number,
+  how: (change: () => Promise<unknown>) => Promise<unknown> = change => change(),
+): Promise<number> {
   const until = Date.now() + forMs;
-  await stage.unshare('a', 'ConfigMap', 'settings');
-  await stage.share('a', 'ConfigMap', 'later', { value: '1' });
-  await stage.share('a', 'Secret', 'short-lived', { value: '1' });
-  await stage.deleteProject('early');
-  await stage.createHome('late');
-  await stage.share('late', 'Secret', 'token', { value: 'late' });
-  await stage.createProject('late');
-  await stage.unshare('a', 'Secret', 'short-lived');
+  await how(() => stage.unshare('a', 'ConfigMap', 'settings'));
+  await how(() => stage.share('a', 'ConfigMap', 'later', { value: '1' }));
+  await how(() => stage.share('a', 'Secret', 'short-lived', { value: '1' }));
+  await how(() => stage.deleteProject('early'));
+  await how(() => stage.createHome('late'));
+  await how(() => stage.share('late', 'Secret', 'token', { value: 'late' }));
+  await how(() => stage.createProject('late'));
+  await how(() => stage.unshare('a', 'Secret', 'short-lived'));
   let rounds = 1;
   do {
     rounds += 1;
-    await stage.change('a', 'Secret', 'token', { value: String(rounds) });
+    const value = String(rounds);
+    await how(() => stage.change('a', 'Secret', 'token', { value }));
   } while (Date.now() < until);
   return rounds;
 }
@@ -127,6 +132,37 @@ describe('the downstream is away while the hub changes', () => {
     await untilPicture(stage, afterChurn(rounds), WITHIN);
   }, 300_000);
 });
+
+/** Does it until the API server has answered; what took effect without an answer counts as done. */
+async function insist(change: () => Promise<unknown>): Promise<void> {
+  const done = async () => {
+    try {
+      await change();
+      return true;
+    } catch (error) {
+      if (isAlreadyExists(error)) return true;
+      if (error instanceof ConnectionError || (error instanceof ApiError && error.code !== 422)) return false;
+      throw error;
+    }
+  };
+  await eventually(done, { ...WITHIN, what: 'the hub takes the change' });
+}
+
+test('the API server of the hub is restarted, and its etcd compacted, while the hub changes', async () => {
+  const stage = new Stage(fleet, 'hub');
+  await beforeChurn(stage);
+  const { controlPlane } = fleet.hub;
+
+  const restarts = async () => {
+    await controlPlane.restartApiServer();
+    await controlPlane.compactEtcd();
+    await controlPlane.restartApiServer();
+  };
+  const [rounds] = await Promise.all([churn(stage, 10_000, insist), restarts()]);
+
+  await stage.move(COUNT + 1, 'late');
+  await untilPicture(stage, afterChurn(rounds), WITHIN);
+}, 300_000);
 
 /** The first thing that a watch of Secrets from this version brings. */
 async function watchFrom(client: Client, resourceVersion: string): Promise<string> {

@@ -207,7 +207,15 @@ describe('the transport', () => {
     expect(await client.find(ConfigMapType, { namespace: 'x', name: 'b' })).toBeUndefined();
     server.unserve(ConfigMaps);
     const error = await errorOf(client.find(ConfigMapType, KEY));
-    expect(isNotFound(error)).toBe(true);
+    expect(error).toMatchObject({ code: 404 } satisfies Partial<ApiError>);
+    expect(isNotFound(error)).toBe(false);
+  });
+
+  test('a delete of a kind that is not served has deleted nothing', async () => {
+    const client = fake.connect();
+    server.unserve(ConfigMaps);
+    const error = await errorOf(client.delete(ConfigMapType, KEY));
+    expect(error).toMatchObject({ code: 404 } satisfies Partial<ApiError>);
   });
 
   test('a delete with another uid is refused, one of an object that is gone is done', async () => {
