@@ -16,6 +16,7 @@ export { LeaderElection } from './leader.ts';
 export { createLogger, type Logger, silentLogger } from './log.ts';
 export { Manager, type ManagerOptions, type Runnable } from './manager.ts';
 export { registry } from './metrics.ts';
+export * from './quantity.ts';
 export { type AddOptions, type Priority, WorkQueue } from './queue.ts';
 export { type EventIntent, Recorder } from './recorder.ts';
 export * from './resource.ts';

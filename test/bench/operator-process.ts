@@ -18,7 +18,7 @@ export class OperatorProcess {
     const port = await freePort();
     const args = [...NODE_FLAGS, BUNDLE, 'run', name, '--kubeconfig', kubeconfigFile, '--identity', `bench-${name}`];
     const child = spawn(process.execPath, [...args, '--metrics-port', String(port), '--log-level', 'warn'], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', process.stderr, process.stderr], // standard output is the figures alone
       env: { ...process.env, ...NODE_ENVIRONMENT },
     });
     return new OperatorProcess(child, port);

@@ -1,0 +1,111 @@
+/** A text that is no Kubernetes quantity. */
+export class QuantityError extends Error {
+  override readonly name = 'QuantityError';
+}
+
+/** Which suffixes a quantity is written with; a sum keeps those of its first part. */
+type Format = 'binary' | 'decimal' | 'exponent';
+
+/** Finer parts are rounded up, as Kubernetes does. */
+const NANO_DIGITS = 9;
+const ONE = 10n ** BigInt(NANO_DIGITS);
+const BINARY: readonly string[] = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
+/** From the smallest: each is a thousand times the one before, the first is a nano. */
+const DECIMAL: readonly string[] = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
+const SYNTAX = /^([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?$/;
+
+/**
+ * An amount of a resource as Kubernetes writes it: `100m`, `1.5Gi`, `1e3`. Exact, immutable; equal amounts
+ * compare as equal however they are written. Source: k8s.io/apimachinery/pkg/api/resource.
+ */
+export class Quantity {
+  static readonly ZERO = new Quantity(0n, 'decimal');
+  readonly #nanos: bigint;
+  readonly #format: Format;
+
+  private constructor(nanos: bigint, format: Format) {
+    this.#nanos = nanos;
+    this.#format = format;
+  }
+
+  /** @throws QuantityError */
+  static parse(text: string): Quantity {
+    const [, sign = '', number = '', suffix = ''] = SYNTAX.exec(text) ?? [];
+    if (number === '')
+      throw new QuantityError(`"${text}" is not a quantity: a number with an optional suffix such as m, k, Gi or e3`);
+    const [whole = '', fraction = ''] = number.split('.');
+    const digits = BigInt(`${whole}${fraction}`);
+    const [scale, decimals, format] = scaleOf(suffix);
+    const nanos = roundedUp(digits * scale, decimals + NANO_DIGITS - fraction.length);
+    return new Quantity(sign === '-' ? -nanos : nanos, format);
+  }
+
+  plus(other: Quantity): Quantity {
+    return new Quantity(this.#nanos + other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
+  }
+
+  minus(other: Quantity): Quantity {
+    return new Quantity(this.#nanos - other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
+  }
+
+  /** Negative when this is less than the other, 0 when they are equal. */
+  compare(other: Quantity): number {
+    return this.#nanos < other.#nanos ? -1 : this.#nanos > other.#nanos ? 1 : 0;
+  }
+
+  get isNegative(): boolean {
+    return this.#nanos < 0n;
+  }
+
+  /** The canonical form: what the API server makes of it. */
+  toString(): string {
+    const nanos = this.#nanos < 0n ? -this.#nanos : this.#nanos;
+    const sign = this.#nanos < 0n ? '-' : '';
+    if (nanos === 0n) return '0';
+    if (this.#format === 'binary' && nanos >= 1024n * ONE && nanos % ONE === 0n) return sign + binary(nanos / ONE);
+    return sign + decimal(nanos, this.#format === 'exponent');
+  }
+}
+
+/** The larger of the two; the first when they are equal. */
+export function maxQuantity(a: Quantity, b: Quantity): Quantity {
+  return a.compare(b) < 0 ? b : a;
+}
+
+/** What a suffix multiplies by: a factor, and so many powers of ten. */
+function scaleOf(suffix: string): [factor: bigint, decimals: number, format: Format] {
+  const power = BINARY.indexOf(suffix);
+  if (power > 0) return [1024n ** BigInt(power), 0, 'binary'];
+  const thousand = DECIMAL.indexOf(suffix);
+  if (thousand >= 0) return [1n, 3 * thousand - NANO_DIGITS, 'decimal'];
+  return [1n, Number(suffix.slice(1)), 'exponent'];
+}
+
+/** digits × 10^decimals, away from zero where that is no whole number. */
+function roundedUp(digits: bigint, decimals: number): bigint {
+  if (decimals >= 0) return digits * 10n ** BigInt(decimals);
+  const divisor = 10n ** BigInt(-decimals);
+  return (digits + divisor - 1n) / divisor;
+}
+
+function binary(value: bigint): string {
+  let rest = value;
+  let power = 0;
+  while (rest % 1024n === 0n && power < BINARY.length - 1) {
+    rest /= 1024n;
+    power += 1;
+  }
+  return `${rest}${BINARY[power]}`;
+}
+
+function decimal(nanos: bigint, exponent: boolean): string {
+  let rest = nanos;
+  let power = 0;
+  while (rest % 1000n === 0n && (exponent || power < DECIMAL.length - 1)) {
+    rest /= 1000n;
+    power += 1;
+  }
+  const tens = 3 * power - NANO_DIGITS;
+  if (exponent) return tens === 0 ? `${rest}` : `${rest}e${tens}`;
+  return `${rest}${DECIMAL[power]}`;
+}
