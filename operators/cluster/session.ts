@@ -26,6 +26,8 @@ export interface Observation {
   readonly connected?: ConditionIntent;
   readonly identity?: Identity;
   readonly claim?: 'ours' | Problem;
+  /** The agent, where there is one. */
+  readonly agent?: { readonly version: string; readonly replicas: number };
   /** Wall clock, ms. */
   readonly lastHeartbeatAt?: number;
 }
