@@ -1,6 +1,7 @@
 import { type Cluster, type ClusterStatus, clusterNamespace } from '#api';
 import { type Condition, type ConditionIntent, findCondition, jsonEqual, mergeConditions, timestamp } from '#runtime';
 import type { ConnectionState } from './connection.ts';
+import { INVENTORY_FIELDS, inventoryFields, NODES_READY_REASONS, nodesReadyCondition } from './inventory/status.ts';
 import type { Observation } from './session.ts';
 
 /** How it stands with the cluster's namespace in the hub. */
@@ -20,7 +21,7 @@ export interface StatusInputs {
 }
 
 /** The conditions of this operator; others in the status are somebody else's. */
-const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'];
+const OWN_CONDITIONS = ['Connected', 'Ready', 'NodesReady', 'Reconciling', 'Stalled', 'Paused'];
 const OWN_FIELDS = [
   'observedGeneration',
   'namespace',
@@ -28,6 +29,7 @@ const OWN_FIELDS = [
   'version',
   'distribution',
   'lastHeartbeat',
+  ...INVENTORY_FIELDS,
 ] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
@@ -51,6 +53,7 @@ export function desiredStatus(inputs: StatusInputs): ClusterStatus {
     ...(identity.version ? { version: identity.version } : {}),
     ...(identity.distribution ? { distribution: identity.distribution } : {}),
     ...(lastHeartbeat ? { lastHeartbeat } : {}),
+    ...inventoryFields(inventory(inputs, connected), status),
     conditions: mergeConditions(status.conditions, conditions(inputs, connected), {
       now,
       observedGeneration: generation,
@@ -77,7 +80,14 @@ function conditions(inputs: StatusInputs, connected: ConditionIntent): Condition
   const ready = stalled ? { ...stalled, type: 'Ready', status: 'False' as const } : readyCondition(inputs, connected);
   const working = !stalled && WORK_IN_PROGRESS.includes(ready.reason);
   const reconciling = working ? [{ ...ready, type: 'Reconciling', status: 'True' as const }] : [];
-  return [connected, ready, ...reconciling, ...(stalled ? [stalled] : [])];
+  const nodes =
+    nodesReadyCondition(inventory(inputs, connected)) ?? existing(inputs.cluster, 'NodesReady', NODES_READY_REASONS);
+  return [connected, ready, ...(nodes ? [nodes] : []), ...reconciling, ...(stalled ? [stalled] : [])];
+}
+
+/** What counts of the inventory: nothing new while the cluster is not connected. */
+function inventory({ observation }: StatusInputs, connected: ConditionIntent): Observation['inventory'] {
+  return connected.status === 'True' ? observation.inventory : undefined;
 }
 
 /** Reasons of Ready that go by themselves, or are tried again. */
@@ -151,8 +161,9 @@ function own(status: ClusterStatus): ClusterStatus {
   return { ...Object.fromEntries(fields), ...(conditions ? { conditions } : {}) };
 }
 
-/** Conditions are a map by type; their order says nothing. */
-function comparable({ conditions = [], ...fields }: ClusterStatus): object {
+/** Conditions are a map by type, unhealthy nodes one by name; their order says nothing. */
+function comparable({ conditions = [], nodes, ...fields }: ClusterStatus): object {
   const byType = [...conditions].sort((a: Condition, b: Condition) => (a.type < b.type ? -1 : 1));
-  return { ...fields, conditions: byType };
+  const byName = [...(nodes?.unhealthy ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { ...fields, nodes: nodes && { ...nodes, unhealthy: byName }, conditions: byType };
 }
