@@ -35,8 +35,15 @@ export const ANNOTATION_HUB = 'paddock.dev/hub';
 export const ANNOTATION_NAMESPACES = 'paddock.dev/namespaces';
 /** `"true"` stops the reconciling of an object. */
 export const ANNOTATION_PAUSED = 'paddock.dev/paused';
+/** On `c-<cluster>`: the uid of the Cluster that was given its default projects, which happens once. */
+export const ANNOTATION_DEFAULT_PROJECTS = 'paddock.dev/default-projects';
 /** On a member namespace: a JSON object of quantities that takes the place of the project's default share. */
 export const ANNOTATION_QUOTA = 'paddock.dev/quota';
+
+/** The project that a cluster has for namespace `default`, unless its `defaultProjects` is false. */
+export const DEFAULT_PROJECT = 'default';
+/** The project that a cluster has for the namespaces of Kubernetes itself, unless its `defaultProjects` is false. */
+export const SYSTEM_PROJECT = 'system';
 
 /** Longest label value that Kubernetes takes. */
 const LABEL_VALUE_LENGTH = 63;

@@ -10,6 +10,7 @@ Flags:
   --kubeconfig FILE      the hub; default: KUBECONFIG, ~/.kube/config, the pod's service account
   --identity NAME        unique among replicas; default: the host name and a random part
   --namespace NAME       where the leases live; default: paddock-system
+  --system-namespaces NAMES  namespaces of project system beside kube-*: names with commas between, each may end in *
   --metrics-port PORT    /healthz, /readyz and /metrics; 0 takes a free port; default: 8080
   --log-level LEVEL      trace, debug, info, warn, error; default: info
 `;
@@ -24,6 +25,7 @@ function readArguments(args: readonly string[]) {
       kubeconfig: { type: 'string' },
       identity: { type: 'string' },
       namespace: { type: 'string' },
+      'system-namespaces': { type: 'string', default: '' },
       'metrics-port': { type: 'string', default: '8080' },
       'log-level': { type: 'string', default: 'info' },
       help: { type: 'boolean', short: 'h' },
@@ -38,7 +40,11 @@ function readArguments(args: readonly string[]) {
   const healthPort = Number(values['metrics-port']);
   if (!Number.isInteger(healthPort) || healthPort < 0 || healthPort > 65_535)
     throw new UsageError(`--metrics-port "${values['metrics-port']}" must be a port number, 0 to 65535`);
-  return { ...values, operators: names.filter(isOperatorName), healthPort };
+  const systemNamespaces = values['system-namespaces'].split(',').filter(name => name !== '');
+  const malformed = systemNamespaces.find(name => !/^[a-z0-9][-a-z0-9]{0,62}\*?$/.test(name));
+  if (malformed !== undefined)
+    throw new UsageError(`--system-namespaces "${malformed}" must be the name of a namespace, or its beginning and *`);
+  return { ...values, systemNamespaces, operators: names.filter(isOperatorName), healthPort };
 }
 
 async function main(): Promise<number> {
@@ -47,7 +53,7 @@ async function main(): Promise<number> {
     process.stdout.write(USAGE);
     return 0;
   }
-  const { operators, kubeconfig, identity, namespace, healthPort } = options;
+  const { operators, kubeconfig, identity, namespace, healthPort, systemNamespaces } = options;
   const log = createLogger({ name: `paddock-${operators.join('-')}`, level: options['log-level'] });
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const)
@@ -62,6 +68,7 @@ async function main(): Promise<number> {
         operators,
         hubCredentials,
         healthPort,
+        systemNamespaces,
         log,
         ...(identity ? { identity } : {}),
         ...(namespace ? { namespace } : {}),

@@ -4,7 +4,7 @@ import { fieldManager, GROUP, SYSTEM_NAMESPACE } from '#api';
 import { type Credentials, type Logger, Manager, type ManagerOptions, type TransportOptions } from '#runtime';
 import { setUpCluster } from './cluster/main.ts';
 import { setUpProject } from './project/main.ts';
-import type { SetUp } from './settings.ts';
+import type { OperatorContext, SetUp } from './settings.ts';
 
 /** Every operator by the name that `paddock run` knows. */
 export const OPERATORS = { cluster: setUpCluster, project: setUpProject } as const satisfies Record<string, SetUp>;
@@ -15,7 +15,9 @@ export function isOperatorName(name: string): name is OperatorName {
   return Object.hasOwn(OPERATORS, name);
 }
 
-export interface RunOptions extends Pick<ManagerOptions, 'timings' | 'freeze'> {
+export interface RunOptions
+  extends Pick<ManagerOptions, 'timings' | 'freeze'>,
+    Pick<OperatorContext, 'systemNamespaces'> {
   readonly operators: readonly OperatorName[];
   readonly hubCredentials: Credentials;
   readonly log: Logger;
@@ -37,7 +39,7 @@ export interface RunOptions extends Pick<ManagerOptions, 'timings' | 'freeze'> {
  * after a stop in good order; rejects when the process must end.
  */
 export async function runOperators(options: RunOptions, stop: AbortSignal): Promise<void> {
-  const { operators, hubCredentials, log, healthPort, timings, freeze, transport } = options;
+  const { operators, hubCredentials, log, healthPort, timings, freeze, transport, systemNamespaces = [] } = options;
   const identity = options.identity ?? `${hostname()}_${randomBytes(6).toString('hex')}`;
   const names = operators.map(operator => fieldManager(operator));
   const election = options.leaderElection;
@@ -56,6 +58,6 @@ export async function runOperators(options: RunOptions, stop: AbortSignal): Prom
       : { leaderElection: { ...election, namespace: options.namespace ?? SYSTEM_NAMESPACE, names } }),
   });
   for (const operator of operators)
-    OPERATORS[operator]({ manager, hubCredentials, ...(transport ? { transport } : {}) });
+    OPERATORS[operator]({ manager, hubCredentials, systemNamespaces, ...(transport ? { transport } : {}) });
   await manager.run(stop);
 }

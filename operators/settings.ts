@@ -5,6 +5,8 @@ export interface OperatorContext {
   readonly manager: Manager;
   /** How this process reaches the hub; a `local` cluster is reached the same way. */
   readonly hubCredentials: Credentials;
+  /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
+  readonly systemNamespaces?: readonly string[];
   /** Passed on to every connection to a downstream. */
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
 }

@@ -8,11 +8,13 @@ import {
   parseClusterNamespace,
 } from '#api';
 import {
+  addFinalizer,
   type Client,
   type Clock,
   Controller,
   errorMessage,
   findCondition,
+  hasFinalizer,
   type Informer,
   isNotFound,
   type KubeObject,
@@ -23,7 +25,10 @@ import {
   systemClock,
 } from '#runtime';
 import type { OperatorContext } from '../settings.ts';
-import { type ConnectionState, resolveConnection, secretReference } from './connection.ts';
+import { type Connection, type ConnectionState, resolveConnection, secretReference } from './connection.ts';
+import { createDefaultProjects, lacksDefaultProjects } from './default-projects.ts';
+import { Deletions, FINALIZER } from './deletion.ts';
+import { HandBack } from './deletion-downstream.ts';
 import { planClusterNamespace, systemNamespace } from './desired.ts';
 import { statusEvents } from './events.ts';
 import { KubeconfigSecrets } from './secrets.ts';
@@ -48,6 +53,7 @@ export class ClusterReconciler implements Runnable {
   readonly #namespaces: Informer<KubeObject>;
   readonly #secrets: KubeconfigSecrets;
   readonly #controller: Controller;
+  readonly #deletions: Deletions;
   readonly #sessions = new Map<string, Session>();
   readonly #closing = new Set<Promise<void>>();
 
@@ -59,6 +65,14 @@ export class ClusterReconciler implements Runnable {
     this.#clusters = hub.cache.informer(ClusterResource);
     this.#namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
     this.#secrets = new KubeconfigSecrets(hub.cache, name => this.#controller.add(name));
+    this.#deletions = new Deletions({
+      client: this.#client,
+      recorder: context.manager.recorder,
+      hub: () => hub.uid,
+      clock,
+      namespaces: this.#namespaces,
+      open: (cluster, connection) => this.#handBack(cluster, connection),
+    });
     this.#controller = new Controller({
       name: 'cluster',
       log,
@@ -86,21 +100,29 @@ export class ClusterReconciler implements Runnable {
 
   async stopped(): Promise<void> {
     await this.#controller.stopped();
-    await Promise.all(this.#closing);
+    await Promise.all([...this.#closing, this.#deletions.stopped()]);
   }
 
   async #reconcile(name: string, { signal }: ReconcileContext): Promise<Result | undefined> {
-    const cluster = this.#clusters.get(name);
-    if (!cluster || cluster.metadata.deletionTimestamp) {
+    const found = this.#clusters.get(name);
+    if (!found || (found.metadata.deletionTimestamp && !hasFinalizer(found, FINALIZER))) {
       this.#close(name);
+      this.#deletions.forget(name);
       this.#secrets.release(name);
       return undefined;
     }
-    if (isPaused(cluster.metadata)) {
+    if (isPaused(found.metadata)) {
       this.#close(name);
-      await this.#writeStatus(cluster, pausedStatus(cluster, this.#clock.now()), signal);
+      this.#deletions.forget(name);
+      await this.#writeStatus(found, pausedStatus(found, this.#clock.now()), signal);
       return undefined;
     }
+    if (found.metadata.deletionTimestamp) {
+      this.#close(name);
+      return await this.#deletions.reconcile(found, this.#resolve(found), signal);
+    }
+    this.#deletions.forget(name);
+    const cluster = await addFinalizer(this.#client, ClusterResource, found, FINALIZER, signal);
     const { error, ...namespace } = await this.#ensureNamespace(cluster, signal);
     const connection = this.#resolve(cluster);
     const session = this.#connect(cluster, connection, namespace);
@@ -108,6 +130,9 @@ export class ClusterReconciler implements Runnable {
     const status = desiredStatus({ cluster, namespace, connection, observation, now: this.#clock.now() });
     await this.#writeStatus(cluster, status, signal);
     if (error !== undefined) throw error;
+    const home = this.#namespaces.get({ name: clusterNamespace(name) });
+    if (namespace.state === 'ready' && lacksDefaultProjects(cluster, home))
+      await createDefaultProjects(this.#client, cluster, signal);
     return connection.kind === 'pending' ? { requeueAfterMs: PENDING_MS } : undefined;
   }
 
@@ -158,6 +183,7 @@ export class ClusterReconciler implements Runnable {
         owner: { hub: hub.uid, cluster: cluster.metadata.uid ?? '' },
         clusterName: name,
         systemNamespace: systemNamespace(cluster, hub.uid),
+        isCurrent: signal => this.#isCurrent(cluster, signal),
       },
       before: {
         answered: sameServer && status?.lastHeartbeat !== undefined,
@@ -167,6 +193,27 @@ export class ClusterReconciler implements Runnable {
     });
     this.#sessions.set(name, session);
     return session;
+  }
+
+  /** Whether this Cluster, and no younger one of its name, exists in the hub. */
+  async #isCurrent({ metadata }: Cluster, signal: AbortSignal): Promise<boolean> {
+    const { name = '', uid } = metadata;
+    const live = await this.#client.find(ClusterResource, { name }, { signal, metadataOnly: true });
+    return live?.metadata.uid === uid;
+  }
+
+  #handBack({ metadata, spec }: Cluster, { credentials }: Connection): HandBack {
+    const { manager, transport } = this.#context;
+    const { log, writeGuard, hub } = manager;
+    const { name = '', uid = '' } = metadata;
+    return new HandBack({
+      cluster: { ...transport, name, credentials, log, writeGuard, fieldManager: fieldManager('cluster') },
+      owner: { hub: hub.uid, cluster: uid },
+      isLocal: spec.connection.local !== undefined,
+      clock: this.#clock,
+      onChange: () => this.#controller.add(name),
+      after: Promise.allSettled(this.#closing), // a session that ends may be about to claim the cluster
+    });
   }
 
   async #writeStatus(cluster: Cluster, status: ClusterStatus, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,16 @@ import {
   type KubeObject,
   Namespaces,
 } from '#runtime';
-import { AlreadyClaimedError, assertClaim, CLAIM, ConfigMaps, claim, type Owner } from '../engagement/claim.ts';
+import {
+  AlreadyClaimedError,
+  assertClaim,
+  CLAIM,
+  ConfigMaps,
+  claim,
+  isPredecessor,
+  type Owner,
+  takeOver,
+} from '../engagement/claim.ts';
 import { caFingerprint } from '../engagement/kubeconfig.ts';
 import {
   type Distribution,
@@ -57,18 +66,23 @@ export interface ClaimRequest {
   readonly clusterName: string;
   /** Made if the cluster has no namespace of this name. */
   readonly systemNamespace: KubeObject;
+  /** Asks the hub whether the Cluster that claims exists; without it no claim is taken over. */
+  readonly isCurrent?: (signal: AbortSignal) => Promise<boolean>;
 }
 
 /**
- * Claims the cluster. Reads first: a cluster that is somebody else's gets no write, not even the namespace.
+ * Claims the cluster. Reads first: a cluster that is somebody else's gets no write, not even the namespace. The claim
+ * of an earlier Cluster of the same name is taken over: of that name the hub has one at a time.
  * @throws AlreadyClaimedError
  */
 export async function takeClaim(
   { client }: ClusterConnection,
-  { owner, clusterName, systemNamespace }: ClaimRequest,
+  { owner, clusterName, systemNamespace, isCurrent }: ClaimRequest,
   signal: AbortSignal,
 ): Promise<void> {
   const existing = await client.find(ConfigMaps, CLAIM, { signal });
+  if (existing && isPredecessor(existing, owner, clusterName) && (await isCurrent?.(signal)))
+    return await takeOver(client, existing, owner, signal);
   assertClaim(existing, owner);
   if (existing) return;
   if (!(await client.find(Namespaces, { name: CLAIM.namespace }, { signal, metadataOnly: true }))) {

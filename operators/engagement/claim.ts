@@ -60,6 +60,23 @@ export async function claim(client: Client, owner: Owner, clusterName: string, s
   }
 }
 
+/** Whether the claim is that of an earlier Cluster of the same name in the same hub. */
+export function isPredecessor({ data }: ConfigMap, owner: Owner, clusterName: string): boolean {
+  return data?.hub === owner.hub && data.name === clusterName && data.cluster !== owner.cluster;
+}
+
+/** Takes over a claim as it was read; refused (409) if it changed meanwhile. */
+export async function takeOver(
+  client: Client,
+  { metadata }: ConfigMap,
+  owner: Owner,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid, resourceVersion } = metadata ?? {};
+  const patch = { metadata: { uid, resourceVersion }, data: { cluster: owner.cluster } };
+  await client.mergePatch(ConfigMaps, CLAIM, patch, { signal });
+}
+
 /** @throws AlreadyClaimedError when the claim names somebody else */
 export function assertClaim(existing: ConfigMap | undefined, owner: Owner): void {
   const holder = claimOwner(existing);

@@ -1,26 +1,16 @@
-import { type Project, ProjectResource } from '#api';
-import {
-  type Client,
-  ClusterReplacedError,
-  type KubeObject,
-  Namespaces,
-  type ResourceType,
-  resourceName,
-} from '#runtime';
+import { ClusterResource, finalizer, type Project, ProjectResource, parseClusterNamespace } from '#api';
+import { type Client, ClusterReplacedError, Namespaces } from '#runtime';
+import { isUninstalled } from '../engagement/uninstall.ts';
 
-const CustomResourceDefinitions: ResourceType<KubeObject> = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  kind: 'CustomResourceDefinition',
-  plural: 'customresourcedefinitions',
-  namespaced: false,
-};
+export const FINALIZER = finalizer('project');
 
 /**
  * What a Project's deletion means: `clean` that somebody deleted it, so that what it gave goes; `letGo`
- * that the API is being uninstalled and every Project goes with it, which nobody's namespaces must feel.
+ * that the API is being uninstalled and every Project goes with it, which nobody's namespaces must feel;
+ * `handBack` that its Cluster is being deleted or is gone: the cluster operator decides what stays on the
+ * downstream, and no policy of a Project reaches its namespaces any more.
  */
-export type Verdict = 'clean' | 'letGo';
+export type Verdict = 'clean' | 'letGo' | 'handBack';
 
 /** Reads from the server, not from a cache, what is about to be acted on: cleaning up can't be undone. */
 export class Deletions {
@@ -53,17 +43,25 @@ export class Deletions {
     this.#verdicts.delete(project.metadata.uid ?? '');
   }
 
+  /** Whether the Cluster is there and is not being deleted, by the server. */
+  async stands(cluster: string, signal: AbortSignal): Promise<boolean> {
+    const live = await this.#client.find(ClusterResource, { name: cluster }, { signal, metadataOnly: true });
+    return live !== undefined && live.metadata.deletionTimestamp === undefined;
+  }
+
   async #ask(project: Project, signal: AbortSignal): Promise<Verdict | undefined> {
     const { namespace = '', name = '', uid } = project.metadata;
-    const options = { signal, metadataOnly: true };
-    const [system, crd, live] = await Promise.all([
-      this.#client.get(Namespaces, { name: 'kube-system' }, options),
-      this.#client.find(CustomResourceDefinitions, { name: resourceName(ProjectResource) }, options),
-      this.#client.find(ProjectResource, { namespace, name }, { signal }),
+    const [system, uninstalled, live] = await Promise.all([
+      this.#client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true }),
+      isUninstalled(this.#client, ProjectResource, signal),
+      this.#client.find(ProjectResource, { namespace, name }, { signal, metadataOnly: true }),
     ]);
     if (system.metadata?.uid !== this.#hub())
       throw new ClusterReplacedError('another cluster answers in the hub’s place');
-    if (!crd || crd.metadata?.deletionTimestamp) return 'letGo';
-    return live && live.metadata.uid === uid && live.metadata.deletionTimestamp ? 'clean' : undefined;
+    if (uninstalled) return 'letGo';
+    if (!live || live.metadata.uid !== uid || !live.metadata.deletionTimestamp) return undefined;
+    // a Cluster that is being deleted was so before its Projects were
+    if (await isUninstalled(this.#client, ClusterResource, signal)) return 'handBack';
+    return (await this.stands(parseClusterNamespace(namespace) ?? '', signal)) ? 'clean' : 'handBack';
   }
 }

@@ -1,8 +1,9 @@
-import { ownerLabel, type Project } from '#api';
+import { type Cluster as ClusterObject, DEFAULT_PROJECT, ownerLabel, type Project, SYSTEM_PROJECT } from '#api';
 import type { Logger } from '#runtime';
-import { type Cluster, Controller, type Informer, type KubeObject } from '#runtime';
+import { type Cluster, Controller, hasFinalizer, type Informer, type KubeObject } from '#runtime';
 import { type Conflict, Conflicts } from './conflicts.ts';
-import type { Deletions } from './deletion.ts';
+import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
+import { type Deletions, FINALIZER } from './deletion.ts';
 import { type Copy, SHARED_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import type { MemberNamespace } from './membership.ts';
@@ -14,6 +15,10 @@ export interface EngagedOptions {
   readonly fieldManager: string;
   readonly plans: Plans;
   readonly deletions: Deletions;
+  /** The Clusters of the hub. */
+  readonly clusters: Informer<ClusterObject>;
+  /** Namespaces of project `system` beside `kube-*`. */
+  readonly systemNamespaces: readonly string[];
   readonly hub: string;
   readonly log: Logger;
   /** What the project's status says may have changed. */
@@ -61,6 +66,7 @@ export class EngagedProjects {
       client: cluster.client.as(options.fieldManager),
       plans,
       deletions,
+      defaults: new DefaultProjects(cluster.name, options.clusters, options.systemNamespaces),
       hub,
       members: this.members,
       conflicts: this.conflicts,
@@ -116,12 +122,19 @@ export class EngagedProjects {
   }
 
   #watchHub(): void {
-    const { cluster, plans } = this.#options;
+    const { cluster, clusters, plans } = this.#options;
     const ofKey = (key: string | undefined) => this.#namespacesOf(key);
     const mine = (informer: Informer<KubeObject>, keyOf: (object: KubeObject) => string | undefined) =>
       this.#controller.watches(informer, object => ofKey(keyOf(object)));
     this.#controller.watches(plans.projects, project => ofKey(projectKeyOf(project)), { predicate: specChanged });
     for (const kind of SHARED_KINDS) mine(plans.sources[kind], sourceProjectKey);
+    this.#controller.watches(
+      clusters,
+      object => (object.metadata.name === cluster.name ? this.#defaultMembers() : []),
+      {
+        predicate: (object, old) => object.spec.defaultProjects !== old?.spec.defaultProjects,
+      },
+    );
     mine(plans.namespaces, namespace => homeProjectKey(namespace.metadata?.name ?? ''));
     cluster.signal.addEventListener('abort', () => this.#changedAll(), { once: true });
   }
@@ -150,7 +163,21 @@ export class EngagedProjects {
   #namespacesOf(projectKey: string | undefined): string[] {
     const [home = '', project = ''] = projectKey?.split('/') ?? [];
     if (home !== `c-${this.cluster.name}`) return [];
-    return this.members.of(project).map(namespace => namespace.metadata?.name ?? '');
+    const members = this.members.of(project).map(namespace => namespace.metadata?.name ?? '');
+    return project === DEFAULT_PROJECT || project === SYSTEM_PROJECT
+      ? [...members, ...this.#defaultMembers(project)]
+      : members;
+  }
+
+  /** The namespaces that name no project and are the given one's by default; without one, any's. */
+  #defaultMembers(project?: string): string[] {
+    return this.members
+      .of('')
+      .map(namespace => namespace.metadata?.name ?? '')
+      .filter(name => {
+        const byDefault = defaultProjectOf(name, this.#options.systemNamespaces);
+        return byDefault !== undefined && (project ?? byDefault) === byDefault;
+      });
   }
 
   #report(name: string, project: Project | undefined, conflicts: readonly Conflict[]): void {
@@ -177,7 +204,7 @@ export class EngagedProjects {
   }
 }
 
-/** What members are given depends on the spec, on deletion and on annotations, not on the status. */
+/** What members are given depends on the spec, on deletion, finalizer and annotations, not on the status. */
 function specChanged(project: Project, old: Project | undefined): boolean {
   if (!old) return true;
   const { generation, deletionTimestamp, annotations, uid } = project.metadata;
@@ -185,6 +212,7 @@ function specChanged(project: Project, old: Project | undefined): boolean {
     uid !== old.metadata.uid ||
     generation !== old.metadata.generation ||
     deletionTimestamp !== old.metadata.deletionTimestamp ||
+    hasFinalizer(project, FINALIZER) !== hasFinalizer(old, FINALIZER) ||
     JSON.stringify(annotations) !== JSON.stringify(old.metadata.annotations)
   );
 }

@@ -1,6 +1,7 @@
 import type { ProjectSpec } from '#api';
 import { type Client, Namespaces } from '#runtime';
-import { type MemberNamespace, NAMESPACE_MANAGER } from './membership.ts';
+import { PROJECT_FIELDS } from '../engagement/namespace-fields.ts';
+import type { MemberNamespace } from './membership.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -35,7 +36,7 @@ export async function applyLabels(
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     },
   };
-  await client.apply(Namespaces, intent, { signal, fieldManager: NAMESPACE_MANAGER });
+  await client.apply(Namespaces, intent, { signal, fieldManager: PROJECT_FIELDS });
 }
 
 function right(actual: Fields = {}, applied: readonly string[], wanted: Fields = {}): boolean {

@@ -16,7 +16,7 @@ const STATUS_MS = 250;
  * The project operator: one controller over Projects in the hub, and on each engaged cluster one over its
  * namespaces.
  */
-export const setUpProject: SetUp = ({ manager, hubCredentials, transport }) => {
+export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces = [], transport }) => {
   const { hub, log } = manager;
   const manage = fieldManager('project');
   const client = hub.client.as(manage);
@@ -55,6 +55,8 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, transport }) => {
         fieldManager: manage,
         plans,
         deletions,
+        clusters,
+        systemNamespaces,
         hub: hub.uid,
         log,
         changed: key => controller.add(key, { afterMs: STATUS_MS }),

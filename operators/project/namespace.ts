@@ -7,9 +7,10 @@ import {
   ownerLabel,
   type Project,
 } from '#api';
-import { type Client, type Cluster, Namespaces, type ReconcileContext, type Result } from '#runtime';
+import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import type { Conflict, Conflicts } from './conflicts.ts';
-import type { Deletions } from './deletion.ts';
+import { type DefaultProjects, labelByDefault } from './default-projects.ts';
+import { type Deletions, FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
 import { applyLabels, labelsAreRight } from './labels.ts';
 import type { Members } from './members.ts';
@@ -24,6 +25,7 @@ export interface NamespaceScope {
   readonly members: Members;
   readonly conflicts: Conflicts;
   readonly deletions: Deletions;
+  readonly defaults: DefaultProjects;
   readonly hub: string;
   /** Told after each reconcile what can't be served in the namespace. */
   readonly report: (namespace: string, project: Project | undefined, conflicts: readonly Conflict[]) => void;
@@ -42,17 +44,34 @@ export async function reconcileNamespace(
 ): Promise<Result | undefined> {
   // never a member, so nothing in it was ever given; where the hub is the cluster, it holds the sources
   if (isReservedNamespace(name)) return undefined;
-  const namespace = scope.members.namespaces.get({ name });
-  if (!namespace || isTerminating(namespace)) {
+  const found = scope.members.namespaces.get({ name });
+  if (!found || isTerminating(found)) {
     scope.report(name, undefined, []);
     return undefined;
   }
+  const namespace = await inDefaultProject(scope, found, signal);
   const projectName = membershipOf(namespace);
   if (projectName === undefined) return await free(scope, namespace, signal);
   const project = scope.plans.project(scope.cluster.name, projectName);
   if (!project || isPaused(project.metadata)) return await hold(scope, namespace, projectName, signal);
   if (project.metadata.deletionTimestamp) return await leave(scope, namespace, project, signal);
+  // given is only what the finalizer takes back
+  if (!hasFinalizer(project, FINALIZER)) return await hold(scope, namespace, projectName, signal);
   return await join(scope, namespace, project, signal);
+}
+
+/** Labels a namespace that names no project with its default one, if the hub has that; returns it as it is then. */
+async function inDefaultProject(
+  { client, cluster, defaults, members, plans }: NamespaceScope,
+  namespace: MemberNamespace,
+  signal: AbortSignal,
+): Promise<MemberNamespace> {
+  const name = defaults.of(namespace);
+  const project = name === undefined ? undefined : plans.project(cluster.name, name);
+  if (name === undefined || !project || project.metadata.deletionTimestamp) return namespace;
+  if (isPaused(project.metadata) || !hasFinalizer(project, FINALIZER)) return namespace;
+  await labelByDefault(client, namespace, name, signal);
+  return members.namespaces.get({ name: namespace.metadata?.name ?? '' }) ?? namespace;
 }
 
 /** A member: it gets what the project gives. */

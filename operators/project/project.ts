@@ -1,7 +1,6 @@
 import {
   type Cluster as ClusterObject,
   clusterNamespace,
-  finalizer,
   isPaused,
   type Project,
   ProjectResource,
@@ -22,13 +21,11 @@ import {
   removeFinalizer,
   TerminalError,
 } from '#runtime';
-import type { Deletions } from './deletion.ts';
+import { type Deletions, FINALIZER } from './deletion.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { ensureHome, homeState } from './home.ts';
 import { type Plans, projectKeyOf } from './plans.ts';
 import { gatherFacts, type Obstacle, statusOf } from './status.ts';
-
-export const FINALIZER = finalizer('project');
 
 export interface ProjectScope {
   readonly manager: Manager;
@@ -44,6 +41,8 @@ export interface ProjectScope {
 
 /** For so long a status stays while a cluster that counts as connected is being read. */
 const READING_MS = 30_000;
+/** How soon it is looked again whether a cluster that is being handed back was let go of; that is also told. */
+const ENGAGED_RETRY_MS = 500;
 
 /** Keeps a Project's namespace in the hub and its status; on deletion waits until the downstream is clean. */
 export async function reconcileProject(
@@ -56,8 +55,13 @@ export async function reconcileProject(
   if (!project || cluster === undefined) return undefined;
   if (project.metadata.deletionTimestamp) return await remove(scope, project, cluster, signal);
   if (isPaused(project.metadata)) return await writeStatus(scope, project, cluster, undefined, signal);
-  if (!scope.clusters.get({ name: cluster }))
-    return await writeStatus(scope, project, cluster, noCluster(cluster), signal);
+  const object = scope.clusters.get({ name: cluster });
+  if (!object) return await writeStatus(scope, project, cluster, noCluster(cluster), signal);
+  // asked live before the finalizer is put on, without which nothing is given: see docs/decisions/0010
+  const stands =
+    object.metadata.deletionTimestamp === undefined &&
+    (hasFinalizer(project, FINALIZER) || (await scope.deletions.stands(cluster, signal)));
+  if (!stands) return await writeStatus(scope, project, cluster, handedBack(cluster), signal);
   const current = await addFinalizer(scope.client, ProjectResource, project, FINALIZER, signal);
   return await writeStatus(scope, current, cluster, await home(scope, current, cluster, signal), signal);
 }
@@ -123,27 +127,43 @@ async function remove(
   cluster: string,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, deletions, plans } = scope;
+  const { client, deletions } = scope;
   if (!hasFinalizer(project, FINALIZER)) return undefined;
   const verdict = await deletions.verdict(project, signal);
   if (verdict === undefined) return { requeueAfterMs: 1_000 };
   if (verdict === 'clean') {
     const waiting = leftBehind(scope, project, cluster);
     if (waiting) return await writeStatus(scope, project, cluster, waiting, signal);
-    const name = projectNamespace(cluster, project.metadata.name ?? '');
-    const existing = plans.namespaces.get({ name });
-    if (existing && homeState(existing, cluster, project.metadata.name ?? '') === 'ours')
-      await client.delete(Namespaces, { name }, { uid: existing.metadata?.uid, signal });
+    await removeHome(scope, project, cluster, signal);
+  }
+  if (verdict === 'handBack') {
+    // the finalizer tells the cluster operator that this one may still write there
+    if (scope.engaged(cluster)) return { requeueAfterMs: ENGAGED_RETRY_MS };
+    // where the Cluster is being deleted, its namespaces in the hub are the cluster operator's, which needs them longer
+    if (!scope.clusters.get({ name: cluster })) await removeHome(scope, project, cluster, signal);
   }
   await removeFinalizer(client, ProjectResource, project, FINALIZER, signal);
   deletions.forget(project);
   return undefined;
 }
 
-/** What keeps a deleted project; undefined when it can go. A cluster that is gone keeps nothing. */
+async function removeHome(
+  { client, plans }: ProjectScope,
+  project: Project,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = projectNamespace(cluster, project.metadata.name ?? '');
+  const existing = plans.namespaces.get({ name });
+  if (existing && homeState(existing, cluster, project.metadata.name ?? '') === 'ours')
+    await client.delete(Namespaces, { name }, { uid: existing.metadata?.uid, signal });
+}
+
+/** What keeps a deleted project; undefined when it can go. A cluster that is handed back, or gone, keeps nothing. */
 function leftBehind(scope: ProjectScope, project: Project, cluster: string): Obstacle | undefined {
-  if (!scope.clusters.get({ name: cluster })) return undefined;
   const engaged = scope.engaged(cluster);
+  const object = scope.clusters.get({ name: cluster });
+  if (!engaged && (!object || object.metadata.deletionTimestamp)) return undefined;
   if (!engaged)
     return {
       reason: 'ClusterNotConnected',
@@ -151,6 +171,13 @@ function leftBehind(scope: ProjectScope, project: Project, cluster: string): Obs
     };
   if (engaged.isFreeOf(project)) return undefined;
   return { reason: 'Deleting', message: 'namespaces are being detached' };
+}
+
+function handedBack(cluster: string): Obstacle {
+  return {
+    reason: 'ClusterDeleting',
+    message: `Cluster ${cluster} is being deleted, and this Project goes with it: create it in another cluster's namespace`,
+  };
 }
 
 function noCluster(cluster: string): Obstacle {

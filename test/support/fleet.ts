@@ -18,6 +18,12 @@ export interface FleetOptions {
   readonly downstreams?: number;
 }
 
+/** A Cluster has no default projects unless its spec says so: a test sees the Projects that it made. */
+export interface ImportOptions {
+  readonly name?: string;
+  readonly spec?: Partial<Cluster['spec']>;
+}
+
 export const SecretType: ResourceType<SecretObject> = {
   group: '',
   version: 'v1',
@@ -73,8 +79,8 @@ export class Fleet {
   }
 
   /** Creates a Cluster for a downstream, with its kubeconfig Secret, as a user with GitOps would. */
-  async importCluster(site: Site, options: { name?: string; kubeconfig?: string } = {}): Promise<Cluster> {
-    const { name = site.name, kubeconfig = site.controlPlane.adminKubeconfig } = options;
+  async importCluster(site: Site, options: ImportOptions & { kubeconfig?: string } = {}): Promise<Cluster> {
+    const { name = site.name, kubeconfig = site.controlPlane.adminKubeconfig, spec } = options;
     const namespace = clusterNamespace(name);
     await this.hub.client.create(Namespaces, {}, { metadata: { name: namespace, labels: { [LABEL_CLUSTER]: name } } });
     const data = { kubeconfig: Buffer.from(kubeconfig).toString('base64') };
@@ -87,21 +93,21 @@ export class Fleet {
         apiVersion: 'paddock.dev/v1alpha1',
         kind: 'Cluster',
         metadata: { name },
-        spec: { connection },
+        spec: { connection, defaultProjects: false, ...spec },
       },
     );
   }
 
   /** Makes the hub a cluster of its own. */
-  async importLocal(): Promise<Cluster> {
+  async importLocal({ name = 'local', spec }: ImportOptions = {}): Promise<Cluster> {
     return await this.hub.client.create(
       ClusterResource,
       {},
       {
         apiVersion: 'paddock.dev/v1alpha1',
         kind: 'Cluster',
-        metadata: { name: 'local' },
-        spec: { connection: { local: {} } },
+        metadata: { name },
+        spec: { connection: { local: {} }, defaultProjects: false, ...spec },
       },
     );
   }

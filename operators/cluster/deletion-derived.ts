@@ -1,0 +1,137 @@
+import {
+  ANNOTATION_HUB,
+  ANNOTATION_OWNER_UID,
+  isReservedNamespace,
+  LABEL_CLUSTER,
+  LABEL_OWNER,
+  LABEL_PLANE,
+  PLANE_HUB,
+} from '#api';
+import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
+import { ConfigMaps } from '../engagement/claim.ts';
+import { Secrets } from '../engagement/follow.ts';
+import { appliedFields, NAMESPACE_FIELD_MANAGERS } from '../engagement/namespace-fields.ts';
+
+/**
+ * The kinds that operators derive on a downstream, in the order in which they go when it is handed back: first what
+ * grants access, so that nobody keeps any to what is being taken down, then everything else, then admission policies.
+ */
+export const DERIVED_KINDS: readonly ResourceType[] = [
+  // grants: none are derived yet; bindings stand before roles
+  Secrets,
+  ConfigMaps,
+  // policies: none are derived yet
+];
+
+/** What a pass over one downstream goes by. */
+export interface CleanupScope {
+  readonly client: Client;
+  readonly cluster: string;
+  /** uid of the hub's kube-system namespace. */
+  readonly hub: string;
+  readonly signal: AbortSignal;
+}
+
+const PAGE = 500;
+
+/**
+ * Deletes everything that this hub derived for the cluster and takes its labels and annotations off namespaces. One
+ * pass: returns how much there was, so that 0 means that nothing is left. @throws AggregateError of all that failed
+ */
+export async function cleanPass(scope: CleanupScope): Promise<number> {
+  let found = 0;
+  for (const type of DERIVED_KINDS) {
+    const objects = await listDerived(scope, type);
+    await all(objects.map(object => remove(scope, type, object)));
+    found += objects.length;
+  }
+  return found + (await releaseNamespaces(scope));
+}
+
+/** Whether an object carries this hub's marks for the cluster. One label may have been stripped, the hub's uid not. */
+export function isDerived({ metadata }: KubeObject, { cluster, hub }: Pick<CleanupScope, 'cluster' | 'hub'>): boolean {
+  const { labels = {}, annotations = {} } = metadata ?? {};
+  if (labels[LABEL_PLANE] === PLANE_HUB || annotations[ANNOTATION_HUB] !== hub) return false;
+  if (annotations[ANNOTATION_OWNER_UID] === undefined) return false;
+  return (labels[LABEL_CLUSTER] ?? cluster) === cluster;
+}
+
+/** Found by either label. Reserved namespaces hold no copies; where the hub is the cluster they hold the sources. */
+async function listDerived(scope: CleanupScope, type: ResourceType): Promise<KubeObject[]> {
+  const lists = [LABEL_OWNER, `${LABEL_CLUSTER}=${scope.cluster}`].map(labelSelector =>
+    listAll(scope, type, labelSelector),
+  );
+  const byUid = new Map((await Promise.all(lists)).flat().map(object => [object.metadata?.uid, object]));
+  return [...byUid.values()].filter(
+    object =>
+      isDerived(object, scope) &&
+      !object.metadata?.deletionTimestamp &&
+      !isReservedNamespace(object.metadata?.namespace ?? ''),
+  );
+}
+
+async function remove({ client, signal }: CleanupScope, type: ResourceType, object: KubeObject): Promise<void> {
+  try {
+    await client.delete(type, keyOf(object), { uid: object.metadata?.uid, signal });
+  } catch (error) {
+    if (!isConflict(error)) throw error; // another object of that name by now: the next pass looks at it
+  }
+}
+
+/** Gives up what our field managers hold on namespaces; what people set with the same value stays. */
+async function releaseNamespaces(scope: CleanupScope): Promise<number> {
+  const namespaces = await listAll(scope, Namespaces, undefined);
+  const held = namespaces
+    .filter(({ metadata }) => !metadata?.deletionTimestamp && !isReservedNamespace(metadata?.name ?? ''))
+    .flatMap(namespace => NAMESPACE_FIELD_MANAGERS.map(manager => ({ namespace, manager })))
+    .filter(({ namespace, manager }) => {
+      const { labels, annotations } = appliedFields(namespace, manager);
+      return labels.length + annotations.length > 0;
+    });
+  // one after the other on the same namespace, where a second apply would only wait for the first
+  for (const fieldManager of NAMESPACE_FIELD_MANAGERS)
+    await all(
+      held
+        .filter(({ manager }) => manager === fieldManager)
+        .map(({ namespace }) => release(scope, namespace, fieldManager)),
+    );
+  return held.length;
+}
+
+async function release(
+  { client, signal }: CleanupScope,
+  { metadata }: KubeObject,
+  fieldManager: string,
+): Promise<void> {
+  const { name = '', uid = '' } = metadata ?? {};
+  try {
+    await client.apply(Namespaces, { metadata: { name, uid } }, { signal, fieldManager });
+  } catch (error) {
+    if (!isConflict(error) && !isNotFound(error)) throw error;
+  }
+}
+
+async function listAll(
+  { client, signal }: CleanupScope,
+  type: ResourceType,
+  labelSelector: string | undefined,
+): Promise<KubeObject[]> {
+  const items: KubeObject[] = [];
+  let next: { readonly continue?: string } = {};
+  do {
+    const selection = { ...(labelSelector === undefined ? {} : { labelSelector }), metadataOnly: true, limit: PAGE };
+    const page = await client.list(type, { ...selection, ...next }, { signal });
+    items.push(...page.items);
+    next = page.continue === undefined ? {} : { continue: page.continue };
+  } while (next.continue !== undefined);
+  return items;
+}
+
+/** Lets all of them end before the first failure is told. */
+async function all(work: readonly Promise<void>[]): Promise<void> {
+  const failures = (await Promise.allSettled(work)).flatMap(result =>
+    result.status === 'rejected' ? [result.reason] : [],
+  );
+  if (failures.length > 0)
+    throw new AggregateError(failures.slice(0, 5), `${failures.length} objects could not be removed`);
+}

@@ -1,0 +1,45 @@
+import { fieldManager } from '#api';
+import type { KubeObject } from '#runtime';
+
+/** Applies a project's labels and annotations to its namespaces. */
+export const PROJECT_FIELDS = fieldManager('project');
+/** Applies the membership label to namespaces that belong to a project by default. */
+export const DEFAULT_MEMBERSHIP = `${fieldManager('project')}-membership`;
+
+/** Every manager under which Paddock applies fields to downstream namespaces: what they hold goes when a cluster is handed back. */
+export const NAMESPACE_FIELD_MANAGERS: readonly string[] = [
+  PROJECT_FIELDS,
+  DEFAULT_MEMBERSHIP,
+  fieldManager('project', 'agent'),
+  `${fieldManager('project', 'agent')}-membership`,
+];
+
+/** The label and annotation keys that a field manager applied to an object. */
+export interface AppliedFields {
+  readonly labels: readonly string[];
+  readonly annotations: readonly string[];
+}
+
+/** What a manager applied to an object, by its managedFields. */
+export function appliedFields({ metadata }: KubeObject, manager: string): AppliedFields {
+  const mine = metadata?.managedFields?.find(entry => entry.manager === manager && entry.operation === 'Apply');
+  const fields = (mine?.fieldsV1 ?? {}) as FieldSet;
+  return {
+    labels: keysOf(fields['f:metadata']?.['f:labels']),
+    annotations: keysOf(fields['f:metadata']?.['f:annotations']),
+  };
+}
+
+/** The part of a fieldsV1 set (sigs.k8s.io/structured-merge-diff) that names labels and annotations. */
+interface FieldSet {
+  readonly 'f:metadata'?: {
+    readonly 'f:labels'?: Readonly<Record<string, unknown>>;
+    readonly 'f:annotations'?: Readonly<Record<string, unknown>>;
+  };
+}
+
+function keysOf(fields: Readonly<Record<string, unknown>> | undefined): string[] {
+  return Object.keys(fields ?? {})
+    .filter(field => field.startsWith('f:'))
+    .map(field => field.slice(2));
+}
