@@ -1,5 +1,6 @@
 import * as yaml from 'js-yaml';
 import { LABEL_MANAGED_BY, MANAGED_BY, SYSTEM_NAMESPACE } from '#api';
+import type { Credentials } from '#runtime';
 
 /** How agents reach the hub; `ca` is what they trust, PEM. */
 export interface HubAddress {
@@ -21,9 +22,19 @@ export interface ManifestInputs {
 
 /** The Secret downstream by which an agent registers. */
 export const DOWNSTREAM_REGISTRATION = 'paddock-agent-registration';
+/** The image that the release of this version is published as. */
+export const DEFAULT_IMAGE = 'paddock:latest';
 const AGENT = 'paddock-agent';
 const REPLICAS = 2;
 const HEALTH_PORT = 8080;
+
+/** The address by which a process reaches the hub, if another cluster can use it too. */
+export async function addressOf(credentials: Credentials): Promise<HubAddress | undefined> {
+  const { server, tls } = await credentials.resolve();
+  const { hostname } = new URL(server);
+  const inside = hostname.startsWith('kubernetes.default') || hostname === process.env.KUBERNETES_SERVICE_HOST;
+  return inside || !tls.ca ? undefined : { server, ca: tls.ca.toString() };
+}
 
 /** `agent.yaml`: everything that joins a cluster, ready for `kubectl apply -f -` there. */
 export function agentManifest(inputs: ManifestInputs): string {

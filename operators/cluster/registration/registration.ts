@@ -43,7 +43,7 @@ import {
   SecretIntents,
   ServiceAccounts,
 } from './kinds.ts';
-import { agentManifest, type HubAddress } from './manifest.ts';
+import { addressOf, agentManifest, DEFAULT_IMAGE } from './manifest.ts';
 import { agentRights, type DerivedObject, projectRights } from './rights.ts';
 import {
   ANNOTATION_EXPIRES_AT,
@@ -64,9 +64,6 @@ const DEFAULT_TOKEN_TTL = '24h';
 
 export interface RegistrationOptions {
   readonly context: OperatorContext;
-  /** How agents reach the hub; undefined when that is not known. */
-  readonly hubAddress: () => Promise<HubAddress | undefined>;
-  readonly image: string;
   /** Told when {@link Registrations.secret} of a cluster has changed. */
   readonly onChange: (cluster: string) => void;
 }
@@ -214,7 +211,8 @@ export class Registrations implements Runnable {
   /** Puts a manifest with a fresh token into the Secret. A second token, of a second try, lives as long and is as good. */
   async #fill(cluster: Cluster, uid: string, signal: AbortSignal): Promise<Result | undefined> {
     const { name = '', uid: clusterUid = '' } = cluster.metadata;
-    const hub = await this.#options.hubAddress();
+    const { hubAddress, hubCredentials, agentImage: image = DEFAULT_IMAGE } = this.#options.context;
+    const hub = hubAddress ?? (await addressOf(hubCredentials));
     if (!hub) return undefined; // the Cluster's status says so
     const namespace = clusterNamespace(name);
     const credential = this.#secrets.credential.get({ namespace, name: CREDENTIAL_SECRET });
@@ -229,7 +227,7 @@ export class Registrations implements Runnable {
       token,
       tokenId: id,
       credentialUid: credential.metadata?.uid ?? '',
-      image: this.#options.image,
+      image,
     });
     const patch = {
       metadata: { uid, annotations: { [ANNOTATION_TOKEN_ID]: id, [ANNOTATION_EXPIRES_AT]: expiresAt } },
