@@ -140,8 +140,14 @@ export async function startFleet({ downstreams = 1 }: FleetOptions = {}): Promis
   const names = ['hub', ...Array.from({ length: downstreams }, (_, index) => `edge-${index + 1}`)];
   const [hub, ...others] = await Promise.all(names.map(startSite));
   if (!hub) throw new Error('no hub');
-  await installManifests(hub.controlPlane);
-  return new Fleet(hub, others);
+  const fleet = new Fleet(hub, others);
+  try {
+    await installManifests(hub.controlPlane);
+  } catch (error) {
+    await fleet.stop();
+    throw error;
+  }
+  return fleet;
 }
 
 /** One control plane and its administrator. */

@@ -1,0 +1,81 @@
+import { type Cluster, ClusterResource, clusterNamespace } from '#api';
+import { createLogger, type TransportOptions } from '#runtime';
+import { runAgent } from '../../operators/agent/run.ts';
+import { eventually } from './eventually.ts';
+import { type Fleet, SecretType, type Site } from './fleet.ts';
+import { credentialsOf } from './operators.ts';
+
+/** An agent in this process, as the ServiceAccount that its manifest makes. */
+export interface RunningAgent {
+  stop(): Promise<void>;
+  /** Resolves when the agent has ended by itself; rejects with its reason. */
+  readonly ended: Promise<void>;
+}
+
+/** Creates a Cluster that is connected by agent. */
+export async function createAgentCluster(fleet: Fleet, name: string, spec: Partial<Cluster['spec']> = {}) {
+  const connection = { agent: {} };
+  return await fleet.hub.client.create(
+    ClusterResource,
+    {},
+    {
+      apiVersion: 'paddock.dev/v1alpha1',
+      kind: 'Cluster',
+      metadata: { name },
+      spec: { connection, defaultProjects: false, ...spec },
+    },
+  );
+}
+
+/** The manifest that joins the cluster, once it is there. */
+export async function manifestOf(fleet: Fleet, name: string, except = ''): Promise<string> {
+  const key = { namespace: clusterNamespace(name), name: 'registration' };
+  return await eventually(
+    async () => {
+      const secret = await fleet.hub.client.find(SecretType, key);
+      const manifest = Buffer.from(secret?.data?.['agent.yaml'] ?? '', 'base64').toString('utf8');
+      return manifest !== '' && manifest !== except ? manifest : undefined;
+    },
+    { timeoutMs: 30_000, what: `Secret ${key.namespace}/${key.name} holds a manifest` },
+  );
+}
+
+/** Applies a manifest as the person does who joins the cluster. */
+export async function applyManifest(site: Site, manifest: string): Promise<void> {
+  const { code, stderr } = await site.controlPlane.kubectl(['apply', '-f', '-'], { input: manifest });
+  if (code !== 0) throw new Error(`kubectl apply failed: ${stderr}`);
+}
+
+export interface StartAgentOptions {
+  readonly identity?: string;
+  readonly afterWrite?: TransportOptions['afterWrite'];
+}
+
+/** Starts the agent of a cluster to which its manifest was applied. */
+export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptions = {}): RunningAgent {
+  const stop = new AbortController();
+  const downstream = site.controlPlane.kubeconfigFor({
+    user: 'system:serviceaccount:paddock-system:paddock-agent',
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
+  });
+  const ended = runAgent(
+    {
+      downstream: credentialsOf(downstream),
+      log: createLogger({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+      version: 'v0.0.0-test',
+      freeze: true,
+      leaderElection: { leaseMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 },
+      ...(identity === undefined ? {} : { identity }),
+      ...(afterWrite ? { transport: { afterWrite } } : {}),
+    },
+    stop.signal,
+  );
+  ended.catch(() => undefined); // whoever cares awaits it
+  return {
+    ended,
+    stop: async () => {
+      stop.abort();
+      await ended;
+    },
+  };
+}
