@@ -20,7 +20,7 @@ export interface StatusInputs {
 }
 
 /** The conditions of this operator; others in the status are somebody else's. */
-const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'];
+const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused', 'Cleaned'];
 const OWN_FIELDS = [
   'observedGeneration',
   'namespace',
