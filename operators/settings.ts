@@ -5,6 +5,10 @@ export interface OperatorContext {
   readonly manager: Manager;
   /** How this process reaches the hub; a `local` cluster is reached the same way. */
   readonly hubCredentials: Credentials;
+  /** How agents reach the hub [as this process does, unless that is an address that only pods of the hub know]. */
+  readonly hubAddress?: { readonly server: string; readonly ca: string };
+  /** The image of the agent in the manifests that join clusters. */
+  readonly agentImage?: string;
   /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
   readonly systemNamespaces?: readonly string[];
   /** Passed on to every connection to a downstream. */

@@ -154,6 +154,18 @@ export class Client {
     return created;
   }
 
+  /** POSTs to a subresource that answers with something of its own, such as `token` of a ServiceAccount. */
+  async createSubresource<A>(
+    type: ResourceType,
+    key: Key,
+    subresource: string,
+    body: object,
+    options: CallOptions = {},
+  ): Promise<A> {
+    const path = this.#managed(resourcePath(type, key.namespace, key.name, subresource));
+    return await this.#call<A>('POST', path, options, jsonType('application/json'), JSON.stringify(body));
+  }
+
   /** Changes the fields named. Put the resourceVersion in the patch to refuse a stale one (409). */
   async mergePatch<T extends KubeObject>(
     type: ResourceType<T>,

@@ -13,6 +13,8 @@ export interface ClusterOptions extends Pick<TransportOptions, 'writeGuard' | 'a
   readonly credentials: Credentials;
   readonly fieldManager: string;
   readonly log: Logger;
+  /** Reads what tells this cluster from every other [the uid of its kube-system namespace]. */
+  readonly identify?: (client: Client, signal: AbortSignal) => Promise<string>;
   /** Called when another cluster answers under the same address; its objects have not been looked at. */
   readonly onReplaced?: (error: ClusterReplacedError) => void;
   readonly timings?: Partial<WatcherTimings>;
@@ -62,7 +64,7 @@ export class Cluster {
     return this.#stop.signal;
   }
 
-  /** The uid of kube-system; known once {@link connect} has resolved. */
+  /** The uid of kube-system, or what `identify` gives; known once {@link connect} has resolved. */
   get uid(): string {
     if (this.#uid === undefined) throw new Error(`cluster ${this.name} is not connected yet`);
     return this.#uid;
@@ -88,7 +90,7 @@ export class Cluster {
     const uid = await this.#readUid(signal);
     if (uid === this.uid) return;
     const error = new ClusterReplacedError(
-      `another cluster answers at the address of ${this.name}: kube-system has uid ${uid}, before ${this.uid}`,
+      `another cluster answers at the address of ${this.name}: it is ${uid}, before it was ${this.uid}`,
     );
     this.#options.onReplaced?.(error);
     throw error;
@@ -108,8 +110,8 @@ export class Cluster {
   }
 
   async #readUid(signal: AbortSignal): Promise<string> {
-    const namespace = await this.client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true });
-    return namespace.metadata?.uid ?? '';
+    const { identify = systemUid } = this.#options;
+    return await identify(this.client, signal);
   }
 
   #health(error: unknown, what: string): void {
@@ -118,4 +120,9 @@ export class Cluster {
     if (error === undefined) log.info({ cluster: this.name, watch: what }, 'watching');
     else log.warn({ cluster: this.name, watch: what, reason: errorMessage(error) }, 'watch interrupted');
   }
+}
+
+async function systemUid(client: Client, signal: AbortSignal): Promise<string> {
+  const namespace = await client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true });
+  return namespace.metadata?.uid ?? '';
 }

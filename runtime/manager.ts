@@ -2,6 +2,7 @@ import { Client } from './client.ts';
 import { systemClock } from './clock.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { Clusters } from './clusters.ts';
+import type { Credentials } from './credentials.ts';
 import { errorMessage } from './errors.ts';
 import { HealthServer } from './health.ts';
 import { LeaderElection, type LeaderElectionOptions } from './leader.ts';
@@ -16,6 +17,8 @@ export interface ManagerOptions extends Omit<ClusterOptions, 'name' | 'writeGuar
   readonly identity: string;
   /** Where the lease lives; without one every replica works (for tests of single processes only). */
   readonly leaderElection?: Pick<LeaderElectionOptions, 'namespace' | 'leaseMs' | 'renewDeadlineMs' | 'retryMs'> & {
+    /** Of the API server where the lease lives [the hub]. */
+    readonly credentials?: Credentials;
     /** One lease for each operator in the process, so that running them apart or together excludes the other. */
     readonly names: readonly string[];
   };
@@ -50,8 +53,8 @@ export class Manager {
     this.#options = options;
     this.log = options.log;
     const { leaderElection, identity, log } = options;
-    const { names, ...timings } = leaderElection ?? { namespace: '', names: [] };
-    const transport = new Transport({ credentials: options.credentials, maxInFlight: 1 + names.length });
+    const { names, credentials = options.credentials, ...timings } = leaderElection ?? { namespace: '', names: [] };
+    const transport = new Transport({ credentials, maxInFlight: 1 + names.length });
     const client = new Client(transport, { fieldManager: options.fieldManager });
     this.#leaseTransport = transport;
     // in one order everywhere, so that two processes never hold half each

@@ -51,10 +51,17 @@ describe('a quantity', () => {
     expect(maxQuantity(Quantity.parse('1Ki'), Quantity.parse('1k')).toString()).toBe('1Ki');
   });
 
-  test('its canonical form is the same quantity, and canonical', () => {
+  test('is made of billionths, and gives them', () => {
+    expect(Quantity.parse('1500m').nanos).toBe(1_500_000_000n);
+    expect(Quantity.ofNanos(1024n * 1_000_000_000n, 'binary').toString()).toBe('1Ki');
+    expect(Quantity.ofNanos(1000n * 1_000_000_000n, 'decimal').toString()).toBe('1k');
+    expect(Quantity.ofNanos(-1n, 'binary').toString()).toBe('-1n');
+  });
+
+  test('its canonical form is the same quantity, and canonical', async () => {
     const suffixes = ['', 'n', 'u', 'm', 'k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei', 'e2', 'e-3'];
     const parts = fc.tuple(fc.nat(), fc.nat(999), fc.constantFrom(...suffixes));
-    fc.assert(
+    await fc.assert(
       fc.property(parts, ([whole, fraction, suffix]) => {
         const quantity = Quantity.parse(`${whole}.${fraction}${suffix}`);
         const again = Quantity.parse(quantity.toString());

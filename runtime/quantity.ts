@@ -40,6 +40,16 @@ export class Quantity {
     return new Quantity(sign === '-' ? -nanos : nanos, format);
   }
 
+  /** So many billionths, the finest part there is, written with suffixes of this kind where they fit. */
+  static ofNanos(nanos: bigint, format: 'binary' | 'decimal'): Quantity {
+    return new Quantity(nanos, format);
+  }
+
+  /** The amount in billionths. */
+  get nanos(): bigint {
+    return this.#nanos;
+  }
+
   plus(other: Quantity): Quantity {
     return new Quantity(this.#nanos + other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
   }

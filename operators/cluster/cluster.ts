@@ -18,19 +18,23 @@ import {
   type Informer,
   isNotFound,
   type KubeObject,
+  Leases,
   Namespaces,
   type ReconcileContext,
   type Result,
   type Runnable,
   systemClock,
 } from '#runtime';
+import { HEARTBEAT_LEASE } from '../engagement/heartbeat.ts';
 import type { OperatorContext } from '../settings.ts';
+import { type AgentConnection, AgentSession } from './agent-session.ts';
 import { type Connection, type ConnectionState, resolveConnection, secretReference } from './connection.ts';
 import { createDefaultProjects, lacksDefaultProjects } from './default-projects.ts';
 import { Deletions, FINALIZER } from './deletion.ts';
 import { HandBack } from './deletion-downstream.ts';
 import { planClusterNamespace, systemNamespace } from './desired.ts';
 import { statusEvents } from './events.ts';
+import { Registrations } from './registration/registration.ts';
 import { KubeconfigSecrets } from './secrets.ts';
 import { Session } from './session.ts';
 import { desiredStatus, isStatusCurrent, type NamespaceState, pausedStatus } from './status.ts';
@@ -54,7 +58,9 @@ export class ClusterReconciler implements Runnable {
   readonly #secrets: KubeconfigSecrets;
   readonly #controller: Controller;
   readonly #deletions: Deletions;
-  readonly #sessions = new Map<string, Session>();
+  readonly #registrations: Registrations;
+  readonly #heartbeats: Informer<KubeObject>;
+  readonly #sessions = new Map<string, Session | AgentSession>();
   readonly #closing = new Set<Promise<void>>();
 
   constructor(context: OperatorContext, clock: Clock = systemClock) {
@@ -65,6 +71,11 @@ export class ClusterReconciler implements Runnable {
     this.#clusters = hub.cache.informer(ClusterResource);
     this.#namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
     this.#secrets = new KubeconfigSecrets(hub.cache, name => this.#controller.add(name));
+    this.#heartbeats = hub.cache.informer<KubeObject>(Leases, {
+      fieldSelector: `metadata.name=${HEARTBEAT_LEASE}`,
+      metadataOnly: true,
+    });
+    this.#registrations = new Registrations({ context, onChange: name => this.#controller.add(name) });
     this.#deletions = new Deletions({
       client: this.#client,
       recorder: context.manager.recorder,
@@ -91,8 +102,16 @@ export class ClusterReconciler implements Runnable {
         return cluster === undefined ? [] : [cluster];
       });
     signal.addEventListener('abort', () => this.#closeAll(), { once: true });
+    this.#registrations.start(signal);
+    this.#heartbeats.subscribe({
+      applied: (lease, _old, { initial }) => {
+        if (!initial) this.#heard(lease);
+      },
+      deleted: () => undefined, // silence will tell
+    });
     // a namespace that was not listed yet is not one that is missing
-    Promise.all([this.#clusters.whenSynced(signal), this.#namespaces.whenSynced(signal)]).then(
+    const known = [this.#clusters, this.#namespaces, this.#heartbeats];
+    Promise.all(known.map(informer => informer.whenSynced(signal))).then(
       () => this.#controller.start(signal),
       () => undefined,
     );
@@ -100,7 +119,7 @@ export class ClusterReconciler implements Runnable {
 
   async stopped(): Promise<void> {
     await this.#controller.stopped();
-    await Promise.all([...this.#closing, this.#deletions.stopped()]);
+    await Promise.all([...this.#closing, this.#deletions.stopped(), this.#registrations.stopped()]);
   }
 
   async #reconcile(name: string, { signal }: ReconcileContext): Promise<Result | undefined> {
@@ -127,7 +146,9 @@ export class ClusterReconciler implements Runnable {
     const connection = this.#resolve(cluster);
     const session = this.#connect(cluster, connection, namespace);
     const observation = session?.observation ?? {};
-    const status = desiredStatus({ cluster, namespace, connection, observation, now: this.#clock.now() });
+    const registration = connection.kind === 'agent' ? this.#registrations.secret(name) : undefined;
+    const inputs = { cluster, namespace, connection, observation, registration, now: this.#clock.now() };
+    const status = desiredStatus(inputs);
     await this.#writeStatus(cluster, status, signal);
     if (error !== undefined) throw error;
     const home = this.#namespaces.get({ name: clusterNamespace(name) });
@@ -163,19 +184,48 @@ export class ClusterReconciler implements Runnable {
   }
 
   /** The session of the connection as it is now; an older one is closed. */
-  #connect(cluster: Cluster, state: ConnectionState, namespace: NamespaceState): Session | undefined {
+  #connect(cluster: Cluster, state: ConnectionState, namespace: NamespaceState): Session | AgentSession | undefined {
     const name = cluster.metadata.name ?? '';
     const current = this.#sessions.get(name);
     if (state.kind === 'pending' && namespace.state !== 'conflict') return current;
-    const connection = state.kind === 'usable' && namespace.state !== 'conflict' ? state.connection : undefined;
-    if (current && current.hash === connection?.hash) return current;
+    const open = (state.kind === 'usable' || state.kind === 'agent') && namespace.state !== 'conflict';
+    if (current && open && current.hash === state.connection.hash) return current;
     this.#close(name);
-    if (!connection) return undefined;
+    if (!open) return undefined;
+    const session =
+      state.kind === 'agent' ? this.#follow(cluster, state.connection) : this.#session(cluster, state.connection);
+    this.#sessions.set(name, session);
+    return session;
+  }
+
+  /** Waits for heartbeats of the cluster's agent. */
+  #follow(cluster: Cluster, connection: AgentConnection): AgentSession {
+    const { status, metadata } = cluster;
+    const { name = '' } = metadata;
+    return new AgentSession({
+      connection,
+      clock: this.#clock,
+      last: this.#heartbeats.get({ namespace: clusterNamespace(name), name: HEARTBEAT_LEASE }),
+      before: {
+        answered: status?.lastHeartbeat !== undefined,
+        connected: findCondition(status?.conditions, 'Connected')?.status === 'True',
+      },
+      onChange: () => this.#controller.add(name),
+    });
+  }
+
+  #heard(lease: KubeObject): void {
+    const session = this.#sessions.get(parseClusterNamespace(lease.metadata?.namespace ?? '') ?? '');
+    if (session instanceof AgentSession) session.heard(lease);
+  }
+
+  #session(cluster: Cluster, connection: Connection): Session {
+    const name = cluster.metadata.name ?? '';
     const { manager, transport } = this.#context;
     const { log, writeGuard, hub } = manager;
     const { status } = cluster;
     const sameServer = connection.server === undefined || connection.server === status?.apiServer?.url;
-    const session = new Session({
+    return new Session({
       connection,
       clock: this.#clock,
       cluster: { ...transport, name, log, writeGuard, fieldManager: fieldManager('cluster') },
@@ -194,8 +244,6 @@ export class ClusterReconciler implements Runnable {
       },
       onChange: () => this.#controller.add(name),
     });
-    this.#sessions.set(name, session);
-    return session;
   }
 
   /** Begins to hand the downstream of a deleted Cluster back, over a connection of its own. */

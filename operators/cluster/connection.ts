@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Cluster, clusterNamespace } from '#api';
 import type { ConditionIntent, Credentials, Informer } from '#runtime';
 import { KubeconfigError, readKubeconfigSecret, type Secret, type SecretReference } from '../engagement/kubeconfig.ts';
+import type { AgentConnection } from './agent-session.ts';
 import { parseDuration } from './duration.ts';
 
 /** How a cluster is to be reached and watched; another `hash` means that the connection must be opened anew. */
@@ -17,6 +18,8 @@ export interface Connection {
 /** What the spec and its Secret say about the connection. */
 export type ConnectionState =
   | { readonly kind: 'usable'; readonly connection: Connection }
+  /** Nothing is opened from here: the agent's heartbeats are waited for. */
+  | { readonly kind: 'agent'; readonly connection: AgentConnection }
   /** There is none to open; the condition says why. */
   | { readonly kind: 'none'; readonly connected: ConditionIntent; readonly stalled?: ConditionIntent }
   /** Not known yet: the Secret has not been read. */
@@ -43,12 +46,7 @@ export function secretReference(cluster: Cluster): SecretReference | undefined {
 export function resolveConnection(cluster: Cluster, sources: ConnectionSources): ConnectionState {
   if (cluster.spec.connection.local) return localConnection(cluster, sources);
   const reference = secretReference(cluster);
-  if (!reference)
-    return without(
-      'Unknown',
-      'AgentNotSupported',
-      'agents are not part of this version of Paddock: use connection.kubeconfig or connection.local',
-    );
+  if (!reference) return { kind: 'agent', connection: { ...heartbeatOf(cluster), hash: hashOf(cluster, 'agent') } };
   const informer = sources.secret(reference);
   const secret = informer.get({ namespace: reference.namespace, name: reference.name });
   if (!secret && !informer.known) return { kind: 'pending' };
@@ -81,10 +79,17 @@ function localConnection(cluster: Cluster, { clusters, hubCredentials }: Connect
 }
 
 function usable(cluster: Cluster, how: Pick<Connection, 'credentials' | 'server' | 'hash'>): ConnectionState {
-  const { interval, timeout } = { ...DEFAULT_HEARTBEAT, ...cluster.spec.heartbeat };
-  const hash = createHash('sha256').update(JSON.stringify([how.hash, cluster.metadata.uid, interval, timeout]));
-  const times = { intervalMs: parseDuration(interval), timeoutMs: parseDuration(timeout) };
-  return { kind: 'usable', connection: { ...how, ...times, hash: hash.digest('hex') } };
+  return { kind: 'usable', connection: { ...how, ...heartbeatOf(cluster), hash: hashOf(cluster, how.hash) } };
+}
+
+function heartbeatOf({ spec }: Cluster): { intervalMs: number; timeoutMs: number } {
+  const { interval, timeout } = { ...DEFAULT_HEARTBEAT, ...spec.heartbeat };
+  return { intervalMs: parseDuration(interval), timeoutMs: parseDuration(timeout) };
+}
+
+function hashOf(cluster: Cluster, how: string): string {
+  const parts = [how, cluster.metadata.uid, heartbeatOf(cluster)];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
 function without(status: 'False' | 'Unknown', reason: string, message: string): ConnectionState {

@@ -19,6 +19,7 @@ import {
   versionProblem,
 } from './establish.ts';
 import { deadline, expire, type Health, observe, probeEveryMs, resume, startHealth } from './health.ts';
+import { Inventory, type InventoryState } from './inventory/inventory.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 
 /** What a session has learnt; what it has not is left out, and then the status stays as it was. */
@@ -26,8 +27,12 @@ export interface Observation {
   readonly connected?: ConditionIntent;
   readonly identity?: Identity;
   readonly claim?: 'ours' | Problem;
+  /** The agent, where there is one. */
+  readonly agent?: { readonly version: string; readonly replicas: number };
   /** Wall clock, ms. */
   readonly lastHeartbeatAt?: number;
+  /** Known only while the claim is ours. */
+  readonly inventory?: InventoryState;
 }
 
 export interface SessionOptions {
@@ -67,6 +72,7 @@ export class Session {
   #settledAt = 0;
   #settling: Promise<void> | undefined;
   #guarding = false;
+  #inventory: Inventory | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -87,6 +93,7 @@ export class Session {
       ...(this.#identity ? { identity: this.#identity } : {}),
       ...(this.#claim ? { claim: this.#claim } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
+      ...(this.#inventory && this.#claim === 'ours' ? { inventory: this.#inventory.state } : {}),
     };
   }
 
@@ -173,7 +180,7 @@ export class Session {
       if (tooOld) return; // asked again with every heartbeat: it may be upgraded
       await this.#cluster.connect(signal);
       await takeClaim(this.#cluster, claim, signal);
-      this.#claim = 'ours';
+      this.#own();
     } catch (error) {
       if (this.#stopped || error instanceof ConnectionError) return; // the probes tell whether it answers
       this.#claim = claimProblem(error, errorMessage);
@@ -181,6 +188,13 @@ export class Session {
     }
     this.#guardClaim();
     this.#settledAt = doubts;
+  }
+
+  /** The cluster is this hub's: from now on it is counted as well. The inventory ends with the connection. */
+  #own(): void {
+    this.#claim = 'ours';
+    const { clock } = this.#options;
+    this.#inventory ??= new Inventory({ cluster: this.#cluster, clock, onChange: () => this.#publish() });
   }
 
   /** Watches the claim: another's is reported at once, a deleted one is taken again. */
@@ -204,7 +218,7 @@ export class Session {
   #claimSeen(object: ConfigMap): void {
     try {
       assertClaim(object, this.#options.claim.owner);
-      this.#claim = 'ours';
+      this.#own();
     } catch (error) {
       if (!(error instanceof AlreadyClaimedError)) throw error;
       this.#claim = claimProblem(error, errorMessage);

@@ -3,6 +3,7 @@ import type { Cluster, ClusterStatus } from '#api';
 import { type Credentials, findCondition } from '#runtime';
 import { localHolder, resolveConnection } from './connection.ts';
 import { statusEvents } from './events.ts';
+import type { Summary } from './inventory/inventory.ts';
 import { desiredStatus, isStatusCurrent, pausedStatus, type StatusInputs } from './status.ts';
 
 const NOW = Date.parse('2026-01-01T12:00:00Z');
@@ -34,7 +35,7 @@ function inputs(overrides: Partial<StatusInputs> = {}): StatusInputs {
   return { cluster, connection, namespace: { state: 'ready', message: '' }, observation: {}, now: NOW, ...overrides };
 }
 
-function summary(status: ClusterStatus): string[] {
+function summaryOf(status: ClusterStatus): string[] {
   return (status.conditions ?? []).map(({ type, status: value, reason }) => `${type}=${value} ${reason}`);
 }
 
@@ -42,7 +43,7 @@ const WORKING = desiredStatus(inputs({ observation: { connected, identity, claim
 
 describe('conditions', () => {
   test('of a new Cluster', () => {
-    expect(summary(desiredStatus(inputs()))).toEqual([
+    expect(summaryOf(desiredStatus(inputs()))).toEqual([
       'Connected=Unknown Connecting',
       'Ready=Unknown Connecting',
       'Reconciling=True Connecting',
@@ -50,7 +51,7 @@ describe('conditions', () => {
   });
 
   test('of one that works', () => {
-    expect(summary(WORKING)).toEqual(['Connected=True Connected', 'Ready=True Ready']);
+    expect(summaryOf(WORKING)).toEqual(['Connected=True Connected', 'Ready=True Ready']);
     expect(WORKING).toMatchObject({ ...identity, observedGeneration: 3, namespace: 'c-edge-1' });
   });
 
@@ -65,7 +66,7 @@ describe('conditions', () => {
 
     const status = desiredStatus(inputs({ observation: { connected, identity, claim } }));
 
-    expect(summary(status)).toEqual([
+    expect(summaryOf(status)).toEqual([
       'Connected=True Connected',
       'Ready=False AlreadyClaimed',
       'Stalled=True AlreadyClaimed',
@@ -77,7 +78,7 @@ describe('conditions', () => {
   test('of one that could not be claimed yet', () => {
     const claim = { reason: 'ClaimFailed', message: 'forbidden', terminal: false } as const;
 
-    expect(summary(desiredStatus(inputs({ observation: { connected, identity, claim } })))).toEqual([
+    expect(summaryOf(desiredStatus(inputs({ observation: { connected, identity, claim } })))).toEqual([
       'Connected=True Connected',
       'Ready=False ClaimFailed',
       'Reconciling=True ClaimFailed',
@@ -87,7 +88,7 @@ describe('conditions', () => {
   test('of one whose namespace is in conflict', () => {
     const namespace = { state: 'conflict', message: 'label it' } as const;
 
-    expect(summary(desiredStatus(inputs({ namespace })))).toEqual([
+    expect(summaryOf(desiredStatus(inputs({ namespace })))).toEqual([
       'Connected=Unknown NamespaceConflict',
       'Ready=False NamespaceConflict',
       'Stalled=True NamespaceConflict',
@@ -105,7 +106,7 @@ describe('conditions', () => {
 
     const status = desiredStatus(inputs({ cluster, connection: resolveConnection(cluster, sources) }));
 
-    expect(summary(status)).toEqual([
+    expect(summaryOf(status)).toEqual([
       'Connected=Unknown LocalTaken',
       'Ready=False LocalTaken',
       'Stalled=True LocalTaken',
@@ -115,7 +116,7 @@ describe('conditions', () => {
   test('of one with an agent', () => {
     const cluster = { ...aCluster(), spec: { connection: { agent: {} } } };
 
-    expect(summary(desiredStatus(inputs({ cluster })))).toEqual([
+    expect(summaryOf(desiredStatus(inputs({ cluster })))).toEqual([
       'Connected=Unknown AgentNotSupported',
       'Ready=Unknown AgentNotSupported',
     ]);
@@ -125,7 +126,93 @@ describe('conditions', () => {
     const missing = { type: 'Connected', status: 'False', reason: 'KubeconfigMissing', message: 'm' } as const;
     const before = desiredStatus(inputs({ connection: { kind: 'none', connected: missing } }));
 
-    expect(summary(desiredStatus(inputs({ cluster: aCluster(before) })))).toContain('Connected=Unknown Connecting');
+    expect(summaryOf(desiredStatus(inputs({ cluster: aCluster(before) })))).toContain('Connected=Unknown Connecting');
+  });
+});
+
+describe('nodes', () => {
+  const summary: Summary = {
+    nodes: {
+      total: 3,
+      ready: 2,
+      controlPlane: 1,
+      etcd: 0,
+      worker: 2,
+      unhealthy: [{ name: 'w', reasons: ['NotReady'] }],
+    },
+    capacity: { cpu: '12', memory: '48Gi', pods: '330' },
+    allocatable: { cpu: '8', memory: '32Gi', pods: '220' },
+    requested: { cpu: '1500m', memory: '1Gi', pods: '7' },
+    unhealthyTotal: 1,
+  };
+  const { unhealthyTotal: _total, ...fields } = summary;
+  const observation = { connected, identity, claim: 'ours', inventory: { summary } } as const;
+  const counted = desiredStatus(inputs({ observation }));
+  const nodesReady = (status: ClusterStatus) => findCondition(status.conditions, 'NodesReady');
+
+  test('are in the status, and the Cluster is Ready whatever their state', () => {
+    expect(counted).toMatchObject(fields);
+    expect(summaryOf(counted)).toEqual([
+      'Connected=True Connected',
+      'Ready=True Ready',
+      'NodesReady=False NodesUnhealthy',
+    ]);
+  });
+
+  test('are in no status before they were counted', () => {
+    expect(Object.keys(WORKING)).not.toEqual(expect.arrayContaining(['nodes']));
+    expect(nodesReady(WORKING)).toBeUndefined();
+  });
+
+  test.each([
+    ['while a restarted operator has learnt nothing', {}],
+    ['while they are not counted yet', { connected, identity, claim: 'ours', inventory: {} }],
+    ['of a paused Cluster', undefined],
+  ] as const)('stay as they were %s', (_when, seen) => {
+    const cluster = aCluster(counted);
+
+    const status = seen
+      ? desiredStatus(inputs({ cluster, observation: seen, now: LATER }))
+      : pausedStatus(cluster, LATER);
+
+    expect(status).toMatchObject(fields);
+    expect(nodesReady(status)).toEqual(nodesReady(counted));
+  });
+
+  test('stay as they were while the cluster is not connected, whatever comes late', () => {
+    const cluster = aCluster(counted);
+    const late = { summary: { ...summary, nodes: { total: 9 }, unhealthyTotal: 0 } };
+
+    const status = desiredStatus(inputs({ cluster, observation: { connected: lost, inventory: late }, now: LATER }));
+
+    expect(status).toMatchObject(fields);
+    expect(nodesReady(status)).toEqual(nodesReady(counted));
+  });
+
+  test('that can’t be read any more are Unknown, and what was seen stays', () => {
+    const nodesUnreadable = { reason: 'Forbidden', message: 'm' } as const;
+    const inventory = { summary, nodesUnreadable };
+
+    const status = desiredStatus(inputs({ cluster: aCluster(counted), observation: { ...observation, inventory } }));
+
+    expect(nodesReady(status)).toMatchObject({ status: 'Unknown', ...nodesUnreadable });
+    expect(status).toMatchObject(fields);
+  });
+
+  test('cause no write by their order, nor by an empty list for none', () => {
+    const reordered = (unhealthy: NonNullable<ClusterStatus['nodes']>['unhealthy'] & object) => ({
+      ...counted,
+      nodes: { ...counted.nodes, unhealthy },
+    });
+    const [a, b] = [
+      { name: 'a', reasons: ['NotReady'] },
+      { name: 'b', reasons: ['NotReady'] },
+    ];
+
+    expect(isStatusCurrent(aCluster(reordered([a, b])), reordered([b, a]))).toBe(true);
+    expect(isStatusCurrent(aCluster(reordered([a, b])), reordered([a]))).toBe(false);
+    const { unhealthy: _none, ...nodes } = counted.nodes ?? {};
+    expect(isStatusCurrent(aCluster(reordered([])), { ...counted, nodes })).toBe(true);
   });
 });
 
@@ -143,8 +230,12 @@ describe('lastHeartbeat', () => {
 
 describe('comparing statuses', () => {
   test('the order of conditions and what others wrote does not count', () => {
-    const others = { type: 'NodesReady', status: 'True', reason: 'R', message: '', lastTransitionTime: 't' } as const;
-    const written = { ...WORKING, nodes: { total: 3 }, conditions: [others, ...(WORKING.conditions ?? [])].reverse() };
+    const others = { type: 'Cleaned', status: 'True', reason: 'R', message: '', lastTransitionTime: 't' } as const;
+    const written = {
+      ...WORKING,
+      agent: { replicas: 2 },
+      conditions: [others, ...(WORKING.conditions ?? [])].reverse(),
+    };
 
     expect(isStatusCurrent(aCluster(written), WORKING)).toBe(true);
   });

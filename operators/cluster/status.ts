@@ -1,6 +1,24 @@
 import { type Cluster, type ClusterStatus, clusterNamespace } from '#api';
-import { type Condition, type ConditionIntent, findCondition, jsonEqual, mergeConditions, timestamp } from '#runtime';
+import {
+  type Condition,
+  type ConditionIntent,
+  findCondition,
+  jsonEqual,
+  type KubeObject,
+  mergeConditions,
+  timestamp,
+} from '#runtime';
 import type { ConnectionState } from './connection.ts';
+import {
+  existing,
+  isObservedByAgent,
+  OBSERVED_CONDITIONS,
+  OBSERVED_FIELDS,
+  type Observed,
+  observedConditions,
+  observedFields,
+} from './observed.ts';
+import { registrationState, renewalAdvice, waitingRegistration } from './registration/secret.ts';
 import type { Observation } from './session.ts';
 
 /** How it stands with the cluster's namespace in the hub. */
@@ -15,20 +33,15 @@ export interface StatusInputs {
   readonly namespace: NamespaceState;
   readonly connection: ConnectionState;
   readonly observation: Observation;
+  /** For a cluster by agent: the metadata of its Secret `registration`. */
+  readonly registration?: KubeObject | undefined;
   /** Wall clock, ms. */
   readonly now: number;
 }
 
 /** The conditions of this operator; others in the status are somebody else's. */
-const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused', 'Cleaned'];
-const OWN_FIELDS = [
-  'observedGeneration',
-  'namespace',
-  'apiServer',
-  'version',
-  'distribution',
-  'lastHeartbeat',
-] as const;
+const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'];
+const OWN_FIELDS = ['observedGeneration', 'namespace', 'lastHeartbeat', 'agent', 'registration'] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
 const KEPT_CONNECTED = ['Connected', 'HeartbeatLost', 'Unreachable', 'Unauthorized', 'TLSInvalid', 'APIUnhealthy'];
@@ -38,7 +51,6 @@ const KEPT_STALLED = ['AlreadyClaimed', 'VersionUnsupported'];
 export function desiredStatus(inputs: StatusInputs): ClusterStatus {
   const { cluster, observation, now } = inputs;
   const { metadata, status = {} } = cluster;
-  const identity = observation.identity ?? status;
   const connected = connectedCondition(inputs);
   const changed = findCondition(status.conditions, 'Connected')?.status !== connected.status;
   const seen = observation.lastHeartbeatAt === undefined ? undefined : timestamp(observation.lastHeartbeatAt);
@@ -47,10 +59,8 @@ export function desiredStatus(inputs: StatusInputs): ClusterStatus {
   return {
     observedGeneration: generation,
     namespace: clusterNamespace(metadata.name ?? ''),
-    ...(identity.apiServer ? { apiServer: identity.apiServer } : {}),
-    ...(identity.version ? { version: identity.version } : {}),
-    ...(identity.distribution ? { distribution: identity.distribution } : {}),
     ...(lastHeartbeat ? { lastHeartbeat } : {}),
+    ...(isObservedByAgent(cluster) ? agentFields(inputs) : observedFields(observed(inputs, connected), status)),
     conditions: mergeConditions(status.conditions, conditions(inputs, connected), {
       now,
       observedGeneration: generation,
@@ -59,8 +69,9 @@ export function desiredStatus(inputs: StatusInputs): ClusterStatus {
 }
 
 /** The status of a paused Cluster: all as it was, and the condition Paused. */
-export function pausedStatus({ status = {} }: Cluster, now: number): ClusterStatus {
-  const kept = own(status);
+export function pausedStatus(cluster: Cluster, now: number): ClusterStatus {
+  const { status = {} } = cluster;
+  const kept = own(cluster);
   const message = 'the annotation paddock.dev/paused stops Paddock here: remove it to go on';
   const intent: ConditionIntent = { type: 'Paused', status: 'True', reason: 'Paused', message };
   const others = (kept.conditions ?? []).filter(({ type }) => type !== 'Paused');
@@ -69,7 +80,7 @@ export function pausedStatus({ status = {} }: Cluster, now: number): ClusterStat
 
 /** Whether writing `wanted` would change nothing. */
 export function isStatusCurrent(cluster: Cluster, wanted: ClusterStatus): boolean {
-  return jsonEqual(comparable(own(cluster.status ?? {})), comparable(wanted));
+  return jsonEqual(comparable(own(cluster)), comparable(wanted));
 }
 
 function conditions(inputs: StatusInputs, connected: ConditionIntent): ConditionIntent[] {
@@ -77,18 +88,36 @@ function conditions(inputs: StatusInputs, connected: ConditionIntent): Condition
   const ready = stalled ? { ...stalled, type: 'Ready', status: 'False' as const } : readyCondition(inputs, connected);
   const working = !stalled && WORK_IN_PROGRESS.includes(ready.reason);
   const reconciling = working ? [{ ...ready, type: 'Reconciling', status: 'True' as const }] : [];
-  return [connected, ready, ...reconciling, ...(stalled ? [stalled] : [])];
+  const { cluster } = inputs;
+  const seen = isObservedByAgent(cluster) ? [] : observedConditions(observed(inputs, connected), cluster.status ?? {});
+  return [connected, ready, ...seen, ...reconciling, ...(stalled ? [stalled] : [])];
+}
+
+/** What was seen in the cluster: of its inventory nothing new while it is not connected. */
+function observed({ observation }: StatusInputs, connected: ConditionIntent): Observed {
+  const { identity } = observation;
+  const inventory = connected.status === 'True' ? observation.inventory : undefined;
+  return { ...(identity ? { identity } : {}), inventory };
+}
+
+function agentFields({ cluster, observation, registration }: StatusInputs): ClusterStatus {
+  const agent = observation.agent ?? cluster.status?.agent;
+  const waiting = waitingRegistration(registration);
+  return { ...(agent ? { agent } : {}), ...(waiting ? { registration: waiting } : {}) };
 }
 
 /** Reasons of Ready that go by themselves, or are tried again. */
 const WORK_IN_PROGRESS = ['Connecting', 'NamespaceTerminating', 'NamespaceFailed', 'ClaimFailed'];
 
-function connectedCondition({ cluster, namespace, connection, observation }: StatusInputs): ConditionIntent {
+function connectedCondition(inputs: StatusInputs): ConditionIntent {
+  const { cluster, namespace, connection, observation } = inputs;
   if (namespace.state === 'conflict')
     return { type: 'Connected', status: 'Unknown', reason: 'NamespaceConflict', message: namespace.message };
   if (connection.kind === 'none') return connection.connected;
+  if (connection.kind === 'agent' && !cluster.status?.lastHeartbeat && !observation.lastHeartbeatAt)
+    return waitingForAgent(inputs);
   if (observation.connected) return observation.connected;
-  const before = existing(cluster, 'Connected', KEPT_CONNECTED);
+  const before = existing(cluster.status, 'Connected', KEPT_CONNECTED);
   return (
     before ?? {
       type: 'Connected',
@@ -99,11 +128,34 @@ function connectedCondition({ cluster, namespace, connection, observation }: Sta
   );
 }
 
-function stalledCondition({ cluster, namespace, connection, observation }: StatusInputs): ConditionIntent | undefined {
+/** No agent has ever reported: what a person has to do for that. */
+function waitingForAgent({ cluster, registration }: StatusInputs): ConditionIntent {
+  const name = cluster.metadata.name ?? '';
+  const namespace = clusterNamespace(name);
+  const advice =
+    registrationState(registration).kind === 'waiting'
+      ? `apply its manifest there: kubectl -n ${namespace} get secret registration -o jsonpath='{.data.agent\\.yaml}' | base64 -d | kubectl --context ${name} apply -f -`
+      : `its manifest is not there yet: see Secret ${namespace}/registration`;
+  return {
+    type: 'Connected',
+    status: 'Unknown',
+    reason: 'WaitingForAgent',
+    message: `no agent has reported: ${advice}`,
+  };
+}
+
+function stalledCondition(inputs: StatusInputs): ConditionIntent | undefined {
+  const { cluster, namespace, connection, observation, registration } = inputs;
   if (namespace.state === 'conflict') return stalledFor({ reason: 'NamespaceConflict', message: namespace.message });
   if (connection.kind === 'none') return connection.stalled;
   const { claim } = observation;
-  if (claim === undefined) return existing(cluster, 'Stalled', KEPT_STALLED);
+  const state = registrationState(registration);
+  if (connection.kind === 'agent' && state.kind === 'spent' && state.why === 'Reused')
+    return stalledFor({
+      reason: 'RegistrationReused',
+      message: `two clusters used one registration token, and what they got for it was revoked: find out how it got to the second, then ${renewalAdvice(cluster.metadata.name ?? '')}`,
+    });
+  if (claim === undefined) return existing(cluster.status, 'Stalled', KEPT_STALLED);
   return claim !== 'ours' && claim.terminal ? stalledFor(claim) : undefined;
 }
 
@@ -126,7 +178,7 @@ function readyCondition(
   if (claim === 'ours')
     return { type, status: 'True', reason: 'Ready', message: 'the cluster is connected and belongs to this Cluster' };
   if (claim) return { type, status: 'False', reason: claim.reason, message: claim.message };
-  const before = existing(cluster, type, ['Ready']);
+  const before = existing(cluster.status, type, ['Ready']);
   return (
     before ?? {
       type,
@@ -137,22 +189,21 @@ function readyCondition(
   );
 }
 
-/** The condition as it stands, if its reason is one of these. */
-function existing(cluster: Cluster, type: string, reasons: readonly string[]): ConditionIntent | undefined {
-  const before = findCondition(cluster.status?.conditions, type);
-  if (!before || !reasons.includes(before.reason)) return undefined;
-  const { status, reason, message } = before;
-  return { type, status, reason, message };
-}
-
-function own(status: ClusterStatus): ClusterStatus {
-  const fields = OWN_FIELDS.filter(name => status[name] !== undefined).map(name => [name, status[name]]);
-  const conditions = status.conditions?.filter(({ type }) => OWN_CONDITIONS.includes(type));
+/** Of the status, what this operator writes. */
+function own(cluster: Cluster): ClusterStatus {
+  const { status = {} } = cluster;
+  const agent = isObservedByAgent(cluster);
+  const names = agent ? OWN_FIELDS : [...OWN_FIELDS, ...OBSERVED_FIELDS];
+  const deleting = cluster.metadata.deletionTimestamp ? ['Cleaned'] : [];
+  const types = [...OWN_CONDITIONS, ...deleting, ...(agent ? [] : OBSERVED_CONDITIONS)];
+  const fields = names.filter(name => status[name] !== undefined).map(name => [name, status[name]]);
+  const conditions = status.conditions?.filter(({ type }) => types.includes(type));
   return { ...Object.fromEntries(fields), ...(conditions ? { conditions } : {}) };
 }
 
-/** Conditions are a map by type; their order says nothing. */
-function comparable({ conditions = [], ...fields }: ClusterStatus): object {
+/** Conditions are a map by type, unhealthy nodes one by name; their order says nothing. */
+function comparable({ conditions = [], nodes, ...fields }: ClusterStatus): object {
   const byType = [...conditions].sort((a: Condition, b: Condition) => (a.type < b.type ? -1 : 1));
-  return { ...fields, conditions: byType };
+  const byName = [...(nodes?.unhealthy ?? [])].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { ...fields, nodes: nodes && { ...nodes, unhealthy: byName }, conditions: byType };
 }

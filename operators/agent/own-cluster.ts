@@ -1,0 +1,130 @@
+import { SYSTEM_NAMESPACE } from '#api';
+import {
+  type Clock,
+  Cluster,
+  type Credentials,
+  errorMessage,
+  type LeaderElection,
+  type Manager,
+  type Runnable,
+  type TransportOptions,
+} from '#runtime';
+import { claimProblem, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
+import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
+import type { Problem } from '../engagement/heartbeat.ts';
+import type { Registration } from './manifest-secret.ts';
+
+export interface OwnClusterOptions {
+  readonly manager: Manager;
+  readonly registration: Registration;
+  /** How this process reaches the cluster that it runs in. */
+  readonly credentials: Credentials;
+  /** Lease `engagement` in the hub: its holder alone writes to the cluster. */
+  readonly engagement: LeaderElection;
+  readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
+  readonly clock: Clock;
+}
+
+const RETRY_MS = 5_000;
+
+/**
+ * The cluster that the agent runs in: probed for the heartbeat, claimed for the hub, and engaged while the agent
+ * holds the Lease `engagement`.
+ */
+export class OwnCluster implements Runnable {
+  readonly #options: OwnClusterOptions;
+  /** For probes alone, so that they wait for nothing. */
+  readonly #probe: Cluster;
+  #problem: Problem | undefined;
+  #ended: Promise<void> = Promise.resolve();
+
+  constructor(options: OwnClusterOptions) {
+    this.#options = options;
+    this.#probe = this.#connection(() => undefined);
+  }
+
+  /** Why the cluster can't be engaged; undefined when it can, or was not looked at yet. */
+  get problem(): Problem | undefined {
+    return this.#problem;
+  }
+
+  /** What its API server has to complain about; undefined when it is ready. */
+  async unhealthy(signal: AbortSignal): Promise<string | undefined> {
+    const request = { method: 'GET', path: '/readyz', timeoutMs: 5_000, signal } as const;
+    const outcome = await this.#probe.transport.request(request).then(outcomeOfAnswer, outcomeOfError);
+    return outcome.kind === 'healthy' ? undefined : outcome.message;
+  }
+
+  start(signal: AbortSignal): void {
+    this.#ended = this.#run(signal);
+  }
+
+  async stopped(): Promise<void> {
+    await this.#ended;
+    await this.#probe.stop();
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { manager, clock } = this.#options;
+    while (!signal.aborted) {
+      try {
+        await this.#engageWhileHeld(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        manager.log.warn({ reason: errorMessage(error) }, 'the cluster is not engaged; trying again');
+      }
+      await clock.sleep(RETRY_MS, signal);
+    }
+  }
+
+  /** Comes back when the engagement was lost, or can't be had now. */
+  async #engageWhileHeld(signal: AbortSignal): Promise<void> {
+    const { manager, engagement, registration } = this.#options;
+    if (!(await this.#establish(signal))) return;
+    await engagement.acquire(signal);
+    if (signal.aborted) return;
+    const cluster = this.#connection(() => engagement.assertHeld());
+    try {
+      await cluster.connect(signal);
+      manager.clusters.engage(cluster);
+      manager.log.info({ cluster: registration.cluster }, 'engaged');
+      await engagement.hold(signal);
+      await engagement.release();
+    } finally {
+      await manager.clusters.disengage(registration.cluster);
+      await cluster.stop();
+    }
+  }
+
+  /** Version and claim. Nothing is written to a cluster that is somebody else's. */
+  async #establish(signal: AbortSignal): Promise<boolean> {
+    const { registration, credentials } = this.#options;
+    const owner = { hub: registration.hub, cluster: registration.clusterUid };
+    const systemNamespace = { metadata: { name: SYSTEM_NAMESPACE } };
+    try {
+      const { version } = await identify(this.#probe, credentials, signal);
+      this.#problem = versionProblem(version);
+      if (this.#problem) return false;
+      await takeClaim(this.#probe, { owner, clusterName: registration.cluster, systemNamespace }, signal);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);
+      return false;
+    }
+  }
+
+  #connection(writeGuard: () => void): Cluster {
+    const { manager, registration, credentials, transport } = this.#options;
+    return new Cluster({
+      ...transport,
+      name: registration.cluster,
+      credentials,
+      fieldManager: 'paddock-agent',
+      log: manager.log,
+      writeGuard: () => {
+        manager.writeGuard();
+        writeGuard();
+      },
+    });
+  }
+}

@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { ClusterResource, clusterNamespace, GROUP, SYSTEM_NAMESPACE } from '#api';
+import {
+  Client,
+  type Clock,
+  type Credentials,
+  errorMessage,
+  LeaderElection,
+  type Logger,
+  Manager,
+  type ManagerOptions,
+  systemClock,
+  Transport,
+  type TransportOptions,
+} from '#runtime';
+import { parseDuration } from '../cluster/duration.ts';
+import { HubCredential } from './credential.ts';
+import { Heartbeats } from './heartbeat.ts';
+import { type Registration, RegistrationError, readRegistration } from './manifest-secret.ts';
+import { OwnCluster } from './own-cluster.ts';
+
+export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'> {
+  /** How this process reaches the cluster that it runs in. */
+  readonly downstream: Credentials;
+  readonly log: Logger;
+  /** Unique among replicas [host name and a random part]. */
+  readonly identity?: string;
+  readonly healthPort?: number;
+  /** Of Paddock; shown in the Cluster's status. */
+  readonly version: string;
+  /** Timings of the choice between replicas. */
+  readonly leaderElection?: { readonly leaseMs?: number; readonly renewDeadlineMs?: number; readonly retryMs?: number };
+  readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
+  readonly clock?: Clock;
+}
+
+/** The Lease downstream that one of the replicas holds. */
+const LEASE = 'paddock-agent';
+const DEFAULT_INTERVAL = '5s';
+const FIRST_RETRY_MS = 1_000;
+const LAST_RETRY_MS = 30_000;
+
+/**
+ * Runs the agent in the cluster that the credentials lead to. Resolves after a stop in good order; rejects when the
+ * process must end: RegistrationError says what a person has to do.
+ */
+export async function runAgent(options: AgentOptions, stop: AbortSignal): Promise<void> {
+  const { downstream, log, transport: observed, clock = systemClock } = options;
+  const identity = options.identity ?? `${hostname()}_${randomBytes(6).toString('hex')}`;
+  const transport = new Transport({ ...observed, credentials: downstream });
+  try {
+    const client = new Client(transport, { fieldManager: 'paddock-agent' });
+    const credential = new HubCredential({ downstream: client, clock, log, signal: stop });
+    const registration = await register(client, credential, { log, clock, stop });
+    if (registration) await work({ ...options, clock, identity, credential, registration }, stop);
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Waits for the hub as long as it does not answer; an answer that a person has to act on ends the process. */
+async function register(
+  client: Client,
+  credential: HubCredential,
+  { log, clock, stop }: { readonly log: Logger; readonly clock: Clock; readonly stop: AbortSignal },
+): Promise<Registration | undefined> {
+  for (let failures = 0; !stop.aborted; failures += 1) {
+    try {
+      await credential.resolve();
+      return await readRegistration(client, stop);
+    } catch (error) {
+      if (error instanceof RegistrationError) throw error;
+      log.warn({ reason: errorMessage(error) }, 'not registered yet; trying again');
+      await clock.sleep(Math.random() * Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures), stop);
+    }
+  }
+  return undefined;
+}
+
+interface Work extends AgentOptions {
+  readonly clock: Clock;
+  readonly identity: string;
+  readonly credential: HubCredential;
+  readonly registration: Registration;
+}
+
+async function work(options: Work, stop: AbortSignal): Promise<void> {
+  const { downstream, credential, registration, identity, log, clock, healthPort, timings, freeze, transport } =
+    options;
+  const { cluster: name, clusterUid, hub: hubUid } = registration;
+  const manager = new Manager({
+    ...transport,
+    credentials: credential,
+    controllerName: `${GROUP}/agent`,
+    fieldManager: 'paddock-agent',
+    identity,
+    log,
+    identify: (hub, signal) => identifyHub(hub, registration, signal),
+    leaderElection: {
+      ...options.leaderElection,
+      credentials: downstream,
+      namespace: SYSTEM_NAMESPACE,
+      names: [LEASE],
+    },
+    ...(healthPort === undefined ? {} : { healthPort }),
+    ...(timings ? { timings } : {}),
+    ...(freeze === undefined ? {} : { freeze }),
+  });
+  const own = manager.hub.cache.informer(ClusterResource, { fieldSelector: `metadata.name=${name}` });
+  const hubTransport = () => new Transport({ credentials: credential, maxInFlight: 2 });
+  const leases = new Client(hubTransport(), { fieldManager: 'paddock-agent' });
+  const engagement = new LeaderElection({
+    client: leases,
+    namespace: clusterNamespace(name),
+    name: 'engagement',
+    identity: `agent/${identity}`,
+    log,
+  });
+  const cluster = new OwnCluster({
+    manager,
+    registration,
+    credentials: downstream,
+    engagement,
+    clock,
+    ...(transport ? { transport } : {}),
+  });
+  manager.add(credential);
+  manager.add(cluster);
+  manager.add(
+    new Heartbeats({
+      cluster: name,
+      identity,
+      transport: hubTransport(),
+      report: async signal => {
+        const unhealthy = await cluster.unhealthy(signal);
+        const { problem } = cluster;
+        return { version: options.version, ...(unhealthy ? { unhealthy } : {}), ...(problem ? { problem } : {}) };
+      },
+      intervalMs: () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL),
+      writeGuard: manager.writeGuard,
+      clock,
+      log,
+    }),
+  );
+  log.info({ cluster: name, hub: registration.server, uid: clusterUid, hubUid }, 'the agent works for this cluster');
+  try {
+    await manager.run(stop);
+  } finally {
+    await leases.transport.close();
+  }
+}
+
+/** The hub is the one of the manifest as long as it has the Cluster that the manifest was made for. */
+async function identifyHub(hub: Client, { cluster, clusterUid, hub: uid }: Registration, signal: AbortSignal) {
+  const { metadata } = await hub.get(ClusterResource, { name: cluster }, { signal });
+  if (metadata.uid === clusterUid) return uid;
+  throw new RegistrationError(
+    `the hub has another Cluster ${cluster} (uid ${metadata.uid}) than the one that this manifest joined: apply its own manifest, of Secret registration in namespace ${clusterNamespace(cluster)}`,
+  );
+}

@@ -1,0 +1,48 @@
+import type { Client, KubeObject } from '#runtime';
+import { ServiceAccounts } from './kinds.ts';
+
+export interface TokenRequest {
+  readonly namespace: string;
+  readonly account: string;
+  /** The token dies with this Secret of the same namespace. */
+  readonly boundTo: { readonly name: string; readonly uid: string };
+  /** The server may give less, and no less than 600. */
+  readonly seconds: number;
+}
+
+export interface Token {
+  readonly token: string;
+  /** The claim `jti`. */
+  readonly id: string;
+  /** RFC 3339. */
+  readonly expiresAt: string;
+}
+
+interface Answer extends KubeObject {
+  readonly status?: { readonly token?: string; readonly expirationTimestamp?: string };
+}
+
+/** Asks for a token of a ServiceAccount that is bound to a Secret (TokenRequest API). */
+export async function requestToken(client: Client, request: TokenRequest, signal: AbortSignal): Promise<Token> {
+  const { namespace, account, boundTo, seconds } = request;
+  const boundObjectRef = { apiVersion: 'v1', kind: 'Secret', ...boundTo };
+  const body = {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'TokenRequest',
+    spec: { expirationSeconds: seconds, boundObjectRef },
+  };
+  const key = { namespace, name: account };
+  const { status } = await client.createSubresource<Answer>(ServiceAccounts, key, 'token', body, { signal });
+  const { token, expirationTimestamp: expiresAt } = status ?? {};
+  if (!token || !expiresAt) throw new Error(`the server gave no token for ServiceAccount ${namespace}/${account}`);
+  return { token, expiresAt, id: tokenId(token) };
+}
+
+/** The claim `jti` of a token, which is not verified. @throws Error when there is none */
+export function tokenId(token: string): string {
+  const [, payload = ''] = token.split('.');
+  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  const id = typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'jti') : undefined;
+  if (typeof id === 'string') return id;
+  throw new Error('the token has no id (claim jti): the hub must run Kubernetes 1.30 or newer');
+}

@@ -1,0 +1,65 @@
+import type { KubeObject } from '#runtime';
+
+/** The Lease in `c-<cluster>` that an agent renews; what it has to say beside being alive is in annotations. */
+export const HEARTBEAT_LEASE = 'heartbeat';
+
+const ANNOTATION_VERSION = 'paddock.dev/agent-version';
+const ANNOTATION_REPLICAS = 'paddock.dev/agent-replicas';
+const ANNOTATION_UNHEALTHY = 'paddock.dev/api-unhealthy';
+const ANNOTATION_PROBLEM = 'paddock.dev/problem';
+
+/** Why a cluster that answers can't be used. A terminal one stays until something changes. */
+export interface Problem {
+  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed';
+  readonly message: string;
+  readonly terminal: boolean;
+}
+
+/** What an agent tells with its heartbeat. */
+export interface AgentReport {
+  readonly version?: string;
+  readonly replicas?: number;
+  /** What the cluster's own API server answers to /readyz, when it is not ready. */
+  readonly unhealthy?: string;
+  readonly problem?: Problem;
+}
+
+/** The annotations of a heartbeat; null takes one away. */
+export function reportAnnotations(report: AgentReport): Record<string, string | null> {
+  const { version, replicas, unhealthy, problem } = report;
+  return {
+    [ANNOTATION_VERSION]: version ?? null,
+    [ANNOTATION_REPLICAS]: replicas === undefined ? null : String(replicas),
+    [ANNOTATION_UNHEALTHY]: unhealthy ?? null,
+    [ANNOTATION_PROBLEM]: problem ? JSON.stringify(problem) : null,
+  };
+}
+
+/** Reads what an agent told. An agent's words are not trusted further than for its own cluster's status. */
+export function reportOf(lease: KubeObject): AgentReport {
+  const { annotations = {} } = lease.metadata ?? {};
+  const version = annotations[ANNOTATION_VERSION]?.slice(0, 128);
+  const replicas = Number(annotations[ANNOTATION_REPLICAS] ?? Number.NaN);
+  const unhealthy = annotations[ANNOTATION_UNHEALTHY]?.slice(0, 1_000);
+  const problem = parseProblem(annotations[ANNOTATION_PROBLEM]);
+  return {
+    ...(version ? { version } : {}),
+    ...(Number.isInteger(replicas) && replicas >= 0 && replicas < 1_000 ? { replicas } : {}),
+    ...(unhealthy ? { unhealthy } : {}),
+    ...(problem ? { problem } : {}),
+  };
+}
+
+const REASONS: readonly Problem['reason'][] = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed'];
+
+function parseProblem(text: string | undefined): Problem | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const { reason, message, terminal } = JSON.parse(text);
+    const known = REASONS.find(each => each === reason);
+    if (!known || typeof message !== 'string') return undefined;
+    return { reason: known, message: message.slice(0, 1_000), terminal: terminal === true };
+  } catch {
+    return undefined; // an agent of another version
+  }
+}
