@@ -233,7 +233,10 @@ export class ClusterReconciler implements Runnable {
         owner: { hub: hub.uid, cluster: cluster.metadata.uid ?? '' },
         clusterName: name,
         systemNamespace: systemNamespace(cluster, hub.uid),
-        isCurrent: signal => this.#isCurrent(cluster, signal),
+        isCurrent: async signal => {
+          const live = await this.#client.find(ClusterResource, { name }, { signal, metadataOnly: true });
+          return live?.metadata.uid === cluster.metadata.uid;
+        },
       },
       before: {
         answered: sameServer && status?.lastHeartbeat !== undefined,
@@ -243,13 +246,7 @@ export class ClusterReconciler implements Runnable {
     });
   }
 
-  /** Whether this Cluster, and no younger one of its name, exists in the hub. */
-  async #isCurrent({ metadata }: Cluster, signal: AbortSignal): Promise<boolean> {
-    const { name = '', uid } = metadata;
-    const live = await this.#client.find(ClusterResource, { name }, { signal, metadataOnly: true });
-    return live?.metadata.uid === uid;
-  }
-
+  /** Begins to hand the downstream of a deleted Cluster back, over a connection of its own. */
   #handBack({ metadata, spec }: Cluster, { credentials }: Connection): HandBack {
     const { manager, transport } = this.#context;
     const { log, writeGuard, hub } = manager;

@@ -57,7 +57,7 @@ function unreachable(facts: DeletionFacts): Step {
   if (connection === 'usable' && handBack?.reached === undefined)
     return { kind: 'wait', cleaned: condition('Cleaning', CLEANING) };
   if (policy === 'Orphan') return { kind: 'finish', cleaned: ORPHANED };
-  if (connection === 'none' && !everConnected) return { kind: 'finish', cleaned: NOTHING_DERIVED };
+  if (connection !== 'usable' && !everConnected) return { kind: 'finish', cleaned: NOTHING_DERIVED };
   const until = lastContactAt + timeoutMs;
   const problem = facts.connectionProblem ?? handBack?.problem ?? 'there is no connection to it';
   if (now < until) {

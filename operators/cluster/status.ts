@@ -194,7 +194,8 @@ function own(cluster: Cluster): ClusterStatus {
   const { status = {} } = cluster;
   const agent = isObservedByAgent(cluster);
   const names = agent ? OWN_FIELDS : [...OWN_FIELDS, ...OBSERVED_FIELDS];
-  const types = agent ? OWN_CONDITIONS : [...OWN_CONDITIONS, ...OBSERVED_CONDITIONS];
+  const deleting = cluster.metadata.deletionTimestamp ? ['Cleaned'] : [];
+  const types = [...OWN_CONDITIONS, ...deleting, ...(agent ? [] : OBSERVED_CONDITIONS)];
   const fields = names.filter(name => status[name] !== undefined).map(name => [name, status[name]]);
   const conditions = status.conditions?.filter(({ type }) => types.includes(type));
   return { ...Object.fromEntries(fields), ...(conditions ? { conditions } : {}) };

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ClusterResource, LABEL_OWNER, LABEL_PROJECT, type ProjectSpec } from '#api';
+import { ClusterResource, LABEL_CLUSTER, LABEL_OWNER, LABEL_PROJECT, type ProjectSpec } from '#api';
 import { Namespaces } from '#runtime';
 import { edit, find, namespaceGone, namespaceThat } from '../support/cluster-objects.ts';
 import { aConfigMap, aNamespace, aSecret, ContentTypes } from '../support/objects.ts';
@@ -174,8 +174,9 @@ describe('while the downstream is down', () => {
 });
 
 test('without its Cluster a project says so, and can be deleted', async () => {
-  // the Cluster went with the test before; its namespace is still there
-  const project = fleet.named('alone');
+  const labels = { [LABEL_CLUSTER]: 'nowhere' };
+  await fleet.hub.create(Namespaces, {}, { metadata: { name: 'c-nowhere', labels } });
+  const project = fleet.named('alone', { cluster: 'nowhere' });
   await fleet.create(project);
 
   await project.condition('Ready', 'False', 'ClusterNotFound');

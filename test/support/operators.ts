@@ -33,6 +33,7 @@ export interface StartOperatorsOptions {
   /** Also contend for the leases; otherwise the operators write at once. */
   readonly elect?: { readonly identity: string };
   readonly afterWrite?: TransportOptions['afterWrite'];
+  readonly systemNamespaces?: readonly string[];
 }
 
 export function credentialsOf(kubeconfig: string): Credentials {
@@ -43,12 +44,13 @@ export function credentialsOf(kubeconfig: string): Credentials {
 
 /** Starts operators in this process, with frozen caches, and records what they write. */
 export function startOperators(options: StartOperatorsOptions): RunningOperators {
-  const { operators, kubeconfig, timings, elect, afterWrite } = options;
+  const { operators, kubeconfig, timings, elect, afterWrite, systemNamespaces = [] } = options;
   const writes: Write[] = [];
   const stop = new AbortController();
   const ended = runOperators(
     {
       operators,
+      systemNamespaces,
       hubCredentials: credentialsOf(kubeconfig),
       log: createLogger({ name: operators.join('-'), level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
       freeze: true,
