@@ -25,6 +25,9 @@ export class ClusterReplacedError extends Error {
   override readonly name = 'ClusterReplacedError';
 }
 
+/** A server that is asked whether it is the same cluster must say so within this. */
+const TRIAL_MS = 10_000;
+
 /**
  * One API server with its client and its caches. Its identity is the uid of its kube-system namespace,
  * and every complete list is checked against it before it counts: what a reinstalled cluster does not
@@ -38,6 +41,8 @@ export class Cluster {
   readonly #stop = new AbortController();
   readonly #options: ClusterOptions;
   #uid: string | undefined;
+  /** Ends the running {@link reconnect}, if there is one. */
+  #trial = new AbortController();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -70,7 +75,35 @@ export class Cluster {
 
   /** Reaches the server and learns who it is. Starts no watch. */
   async connect(signal?: AbortSignal): Promise<void> {
-    this.#uid = await this.#readUid(signal ?? this.signal);
+    this.#uid = await readUid(this.client, signal ?? this.signal);
+  }
+
+  /**
+   * Goes on with other credentials, of another address, CA or user, without letting anything go. They are tried
+   * beside the connection that is in use; only if the same cluster answers within 10 s does everything move:
+   * requests use them from the next on, those in flight end where they are, watches resume from their last version,
+   * caches stay. Otherwise nothing has changed and the caller may try again. A later call ends an earlier one.
+   * @throws ClusterReplacedError when another cluster answers; ApiError and ConnectionError when they do not work
+   */
+  async reconnect(credentials: Credentials, signal?: AbortSignal): Promise<void> {
+    this.#trial.abort(new Error(`cluster ${this.name} was given newer credentials`));
+    this.#trial = new AbortController();
+    const ends = AbortSignal.any([this.signal, this.#trial.signal, ...(signal ? [signal] : [])]);
+    const { fieldManager } = this.#options;
+    const transport = new Transport({ ...this.#options, credentials });
+    try {
+      const uid = await readUid(new Client(transport, { fieldManager }), ends, TRIAL_MS);
+      ends.throwIfAborted();
+      if (this.#uid !== undefined && uid !== this.#uid)
+        throw new ClusterReplacedError(
+          `the new credentials reach another cluster than ${this.name}: kube-system has uid ${uid}, not ${this.#uid}`,
+        );
+      this.transport.takeOver(transport);
+      this.#uid = uid;
+    } catch (error) {
+      await transport.close();
+      throw error;
+    }
   }
 
   /** Starts the informers, those asked for already and those to come. */
@@ -85,7 +118,7 @@ export class Cluster {
   }
 
   async #verify(signal: AbortSignal): Promise<void> {
-    const uid = await this.#readUid(signal);
+    const uid = await readUid(this.client, signal);
     if (uid === this.uid) return;
     const error = new ClusterReplacedError(
       `another cluster answers at the address of ${this.name}: kube-system has uid ${uid}, before ${this.uid}`,
@@ -107,15 +140,16 @@ export class Cluster {
     return false;
   }
 
-  async #readUid(signal: AbortSignal): Promise<string> {
-    const namespace = await this.client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true });
-    return namespace.metadata?.uid ?? '';
-  }
-
   #health(error: unknown, what: string): void {
     if (this.signal.aborted) return;
     const { log } = this.#options;
     if (error === undefined) log.info({ cluster: this.name, watch: what }, 'watching');
     else log.warn({ cluster: this.name, watch: what, reason: errorMessage(error) }, 'watch interrupted');
   }
+}
+
+async function readUid(client: Client, signal: AbortSignal, timeoutMs?: number): Promise<string> {
+  const limit = timeoutMs === undefined ? {} : { timeoutMs };
+  const namespace = await client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true, ...limit });
+  return namespace.metadata?.uid ?? '';
 }
