@@ -22,11 +22,11 @@ import {
   type Runnable,
   systemClock,
 } from '#runtime';
+import { KubeconfigSecrets } from '../engagement/secrets.ts';
 import type { OperatorContext } from '../settings.ts';
 import { type ConnectionState, resolveConnection, secretReference } from './connection.ts';
 import { planClusterNamespace, systemNamespace } from './desired.ts';
 import { statusEvents } from './events.ts';
-import { KubeconfigSecrets } from './secrets.ts';
 import { Session } from './session.ts';
 import { desiredStatus, isStatusCurrent, type NamespaceState, pausedStatus } from './status.ts';
 
@@ -58,7 +58,7 @@ export class ClusterReconciler implements Runnable {
     this.#client = hub.client.as(fieldManager('cluster'));
     this.#clusters = hub.cache.informer(ClusterResource);
     this.#namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
-    this.#secrets = new KubeconfigSecrets(hub.cache, name => this.#controller.add(name));
+    this.#secrets = new KubeconfigSecrets(hub.cache, 'operator cluster', name => this.#controller.add(name));
     this.#controller = new Controller({
       name: 'cluster',
       log,
@@ -137,13 +137,14 @@ export class ClusterReconciler implements Runnable {
     });
   }
 
-  /** The session of the connection as it is now; an older one is closed. */
+  /** The session of the connection as it is now; an older one that can't go on with it is closed. */
   #connect(cluster: Cluster, state: ConnectionState, namespace: NamespaceState): Session | undefined {
     const name = cluster.metadata.name ?? '';
     const current = this.#sessions.get(name);
     if (state.kind === 'pending' && namespace.state !== 'conflict') return current;
     const connection = state.kind === 'usable' && namespace.state !== 'conflict' ? state.connection : undefined;
-    if (current && current.hash === connection?.hash) return current;
+    if (current && connection && (current.adopt(connection, cluster.metadata.uid) || isLossNews(current, cluster)))
+      return current;
     this.#close(name);
     if (!connection) return undefined;
     const { manager, transport } = this.#context;
@@ -203,4 +204,10 @@ export class ClusterReconciler implements Runnable {
   #closeAll(): void {
     for (const name of [...this.#sessions.keys()]) this.#close(name);
   }
+}
+
+/** Whether the session has lost its cluster and the status says otherwise yet: that is told before another one begins. */
+function isLossNews({ observation: { connected } }: Session, { status }: Cluster): boolean {
+  const told = findCondition(status?.conditions, 'Connected')?.status;
+  return connected !== undefined && connected.status !== 'True' && told === 'True';
 }

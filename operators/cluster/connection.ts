@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto';
 import { type Cluster, clusterNamespace } from '#api';
 import type { ConditionIntent, Credentials, Informer } from '#runtime';
 import { KubeconfigError, readKubeconfigSecret, type Secret, type SecretReference } from '../engagement/kubeconfig.ts';
 import { parseDuration } from './duration.ts';
 
-/** How a cluster is to be reached and watched; another `hash` means that the connection must be opened anew. */
+/** How a cluster is to be reached and watched; another `hash` means another credential. */
 export interface Connection {
   readonly credentials: Credentials;
   /** Where a kubeconfig points; undefined for `local`. */
@@ -82,9 +81,8 @@ function localConnection(cluster: Cluster, { clusters, hubCredentials }: Connect
 
 function usable(cluster: Cluster, how: Pick<Connection, 'credentials' | 'server' | 'hash'>): ConnectionState {
   const { interval, timeout } = { ...DEFAULT_HEARTBEAT, ...cluster.spec.heartbeat };
-  const hash = createHash('sha256').update(JSON.stringify([how.hash, cluster.metadata.uid, interval, timeout]));
   const times = { intervalMs: parseDuration(interval), timeoutMs: parseDuration(timeout) };
-  return { kind: 'usable', connection: { ...how, ...times, hash: hash.digest('hex') } };
+  return { kind: 'usable', connection: { ...how, ...times } };
 }
 
 function without(status: 'False' | 'Unknown', reason: string, message: string): ConnectionState {

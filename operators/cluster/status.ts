@@ -2,6 +2,7 @@ import { type Cluster, type ClusterStatus, clusterNamespace } from '#api';
 import { type Condition, type ConditionIntent, findCondition, jsonEqual, mergeConditions, timestamp } from '#runtime';
 import type { ConnectionState } from './connection.ts';
 import type { Observation } from './session.ts';
+import { NEW_KUBECONFIG_FAILS } from './trial.ts';
 
 /** How it stands with the cluster's namespace in the hub. */
 export interface NamespaceState {
@@ -31,7 +32,15 @@ const OWN_FIELDS = [
 ] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
-const KEPT_CONNECTED = ['Connected', 'HeartbeatLost', 'Unreachable', 'Unauthorized', 'TLSInvalid', 'APIUnhealthy'];
+const KEPT_CONNECTED = [
+  'Connected',
+  NEW_KUBECONFIG_FAILS,
+  'HeartbeatLost',
+  'Unreachable',
+  'Unauthorized',
+  'TLSInvalid',
+  'APIUnhealthy',
+];
 const KEPT_STALLED = ['AlreadyClaimed', 'VersionUnsupported'];
 
 /** The whole status that this operator answers for. What was not learnt yet stays as it is. */
