@@ -1,5 +1,5 @@
 import { Cache } from './cache.ts';
-import { Client } from './client.ts';
+import { type CallOptions, Client } from './client.ts';
 import type { Clock } from './clock.ts';
 import type { Credentials } from './credentials.ts';
 import { errorMessage } from './errors.ts';
@@ -14,7 +14,7 @@ export interface ClusterOptions extends Pick<TransportOptions, 'writeGuard' | 'a
   readonly fieldManager: string;
   readonly log: Logger;
   /** Reads what tells this cluster from every other [the uid of its kube-system namespace]. */
-  readonly identify?: (client: Client, signal: AbortSignal) => Promise<string>;
+  readonly identify?: (client: Client, options: CallOptions) => Promise<string>;
   /** Called when another cluster answers under the same address; its objects have not been looked at. */
   readonly onReplaced?: (error: ClusterReplacedError) => void;
   readonly timings?: Partial<WatcherTimings>;
@@ -26,6 +26,9 @@ export interface ClusterOptions extends Pick<TransportOptions, 'writeGuard' | 'a
 export class ClusterReplacedError extends Error {
   override readonly name = 'ClusterReplacedError';
 }
+
+/** A server that is asked whether it is the same cluster must say so within this. */
+const TRIAL_MS = 10_000;
 
 /**
  * One API server with its client and its caches. Its identity is the uid of its kube-system namespace,
@@ -40,6 +43,8 @@ export class Cluster {
   readonly #stop = new AbortController();
   readonly #options: ClusterOptions;
   #uid: string | undefined;
+  /** Ends the running {@link reconnect}, if there is one. */
+  #trial = new AbortController();
 
   constructor(options: ClusterOptions) {
     this.#options = options;
@@ -72,7 +77,35 @@ export class Cluster {
 
   /** Reaches the server and learns who it is. Starts no watch. */
   async connect(signal?: AbortSignal): Promise<void> {
-    this.#uid = await this.#readUid(signal ?? this.signal);
+    this.#uid = await this.#identify(this.client, signal ?? this.signal);
+  }
+
+  /**
+   * Goes on with other credentials, of another address, CA or user, without letting anything go. They are tried
+   * beside the connection that is in use; only if the same cluster answers within 10 s does everything move:
+   * requests use them from the next on, those in flight end where they are, watches resume from their last version,
+   * caches stay. Otherwise nothing has changed and the caller may try again. A later call ends an earlier one.
+   * @throws ClusterReplacedError when another cluster answers; ApiError and ConnectionError when they do not work
+   */
+  async reconnect(credentials: Credentials, signal?: AbortSignal): Promise<void> {
+    this.#trial.abort(new Error(`cluster ${this.name} was given newer credentials`));
+    this.#trial = new AbortController();
+    const ends = AbortSignal.any([this.signal, this.#trial.signal, ...(signal ? [signal] : [])]);
+    const { fieldManager } = this.#options;
+    const transport = new Transport({ ...this.#options, credentials });
+    try {
+      const uid = await this.#identify(new Client(transport, { fieldManager }), ends, TRIAL_MS);
+      ends.throwIfAborted();
+      if (this.#uid !== undefined && uid !== this.#uid)
+        throw new ClusterReplacedError(
+          `the new credentials reach another cluster than ${this.name}: it is ${uid}, not ${this.#uid}`,
+        );
+      this.transport.takeOver(transport);
+      this.#uid = uid;
+    } catch (error) {
+      await transport.close();
+      throw error;
+    }
   }
 
   /** Starts the informers, those asked for already and those to come. */
@@ -87,7 +120,7 @@ export class Cluster {
   }
 
   async #verify(signal: AbortSignal): Promise<void> {
-    const uid = await this.#readUid(signal);
+    const uid = await this.#identify(this.client, signal);
     if (uid === this.uid) return;
     const error = new ClusterReplacedError(
       `another cluster answers at the address of ${this.name}: it is ${uid}, before it was ${this.uid}`,
@@ -109,9 +142,9 @@ export class Cluster {
     return false;
   }
 
-  async #readUid(signal: AbortSignal): Promise<string> {
+  async #identify(client: Client, signal: AbortSignal, timeoutMs?: number): Promise<string> {
     const { identify = systemUid } = this.#options;
-    return await identify(this.client, signal);
+    return await identify(client, { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
   #health(error: unknown, what: string): void {
@@ -122,7 +155,7 @@ export class Cluster {
   }
 }
 
-async function systemUid(client: Client, signal: AbortSignal): Promise<string> {
-  const namespace = await client.get(Namespaces, { name: 'kube-system' }, { signal, metadataOnly: true });
+async function systemUid(client: Client, options: CallOptions): Promise<string> {
+  const namespace = await client.get(Namespaces, { name: 'kube-system' }, { ...options, metadataOnly: true });
   return namespace.metadata?.uid ?? '';
 }

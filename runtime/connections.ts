@@ -2,6 +2,18 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 import { Agent, type Dispatcher, ProxyAgent } from 'undici';
 import type { Endpoint } from './credentials.ts';
 
+/** What a stream ends with when its connection was given up for another: open it again there, nothing is wrong. */
+export class ConnectionMovedError extends Error {
+  override readonly name = 'ConnectionMovedError';
+  /** Another server may answer now; otherwise only the user's credential is another. */
+  readonly elsewhere: boolean;
+
+  constructor({ elsewhere }: { readonly elsewhere: boolean }) {
+    super('the connection was given up for another');
+    this.elsewhere = elsewhere;
+  }
+}
+
 /**
  * The sockets to one API server. Requests and watches have pools of their own, so that long-lived
  * watches never take a place from a request.
@@ -9,6 +21,8 @@ import type { Endpoint } from './credentials.ts';
 export interface Connections {
   readonly requests: Dispatcher;
   readonly watches: Dispatcher;
+  /** Aborts with a {@link ConnectionMovedError} when streams are to be opened elsewhere. */
+  readonly moved: AbortController;
 }
 
 /** Idle sockets are kept this long; kube-apiserver keeps its side for 90 s or more. */
@@ -25,7 +39,8 @@ export function openConnections(endpoint: Endpoint, maxInFlight: number): Connec
     ...(servername === undefined ? {} : { servername }),
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };
-  return { requests: dispatcher(endpoint, tls, maxInFlight), watches: dispatcher(endpoint, tls, null) };
+  const [requests, watches] = [dispatcher(endpoint, tls, maxInFlight), dispatcher(endpoint, tls, null)];
+  return { requests, watches, moved: new AbortController() };
 }
 
 interface TlsOptions {
@@ -53,7 +68,11 @@ export async function destroyConnections({ requests, watches }: Connections): Pr
   await Promise.allSettled([requests.destroy(), watches.destroy()]);
 }
 
-/** Lets requests in flight end, then closes the sockets; watches end at once and are opened on new ones. */
-export async function closeConnections({ requests, watches }: Connections): Promise<void> {
+/** Lets requests in flight end, then closes the sockets; watches end at once, with `reason`. */
+export async function closeConnections(
+  { requests, watches, moved }: Connections,
+  reason: ConnectionMovedError,
+): Promise<void> {
+  moved.abort(reason);
   await Promise.allSettled([requests.close(), watches.destroy()]);
 }

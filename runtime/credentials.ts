@@ -56,10 +56,17 @@ export function loadKubeConfig(file?: string): KubeConfig {
 
 /** Changes when a connection must be opened anew: server, proxy or TLS material, not the token. */
 export function connectionHash(endpoint: Endpoint): string {
-  const { ca, cert, key, servername, rejectUnauthorized } = endpoint.tls;
+  return digest([serverHash(endpoint), endpoint.tls.cert, endpoint.tls.key]);
+}
+
+/** Changes when another server might answer: address, proxy, and what its certificate must be. */
+export function serverHash({ server, proxyUrl, tls }: Endpoint): string {
+  return digest([server, proxyUrl, tls.ca, tls.servername, String(tls.rejectUnauthorized)]);
+}
+
+function digest(parts: readonly (string | Buffer | undefined)[]): string {
   const hash = createHash('sha256');
-  for (const part of [endpoint.server, endpoint.proxyUrl, ca, cert, key, servername, String(rejectUnauthorized)])
-    hash.update(part ?? '').update('\0');
+  for (const part of parts) hash.update(part ?? '').update('\0');
   return hash.digest('hex');
 }
 

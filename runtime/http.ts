@@ -126,6 +126,13 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 }
 
+export interface StreamOptions {
+  readonly signal?: AbortSignal;
+  /** Aborts when the connection is given up for another: the stream then ends with its reason. */
+  readonly moved?: AbortSignal;
+  readonly timeoutMs?: number;
+}
+
 /**
  * Opens a response to be read chunk by chunk. Headers must come within 30 s; silence afterwards is the
  * caller's to judge.
@@ -133,12 +140,19 @@ class Collector implements Dispatcher.DispatchHandler {
 export async function openStream(
   dispatcher: Dispatcher,
   options: Options,
-  { signal, timeoutMs = 30_000 }: { signal?: AbortSignal; timeoutMs?: number },
+  { signal, moved, timeoutMs = 30_000 }: StreamOptions,
 ): Promise<StreamResponse> {
   const controller = new AbortController();
   const cancel = () => controller.abort();
+  const move = () => controller.abort(moved?.reason);
+  const forget = () => {
+    signal?.removeEventListener('abort', cancel);
+    moved?.removeEventListener('abort', move);
+  };
   signal?.addEventListener('abort', cancel, { once: true });
+  moved?.addEventListener('abort', move, { once: true });
   if (signal?.aborted) cancel();
+  else if (moved?.aborted) move();
   try {
     const response = await dispatcher.request({
       ...options,
@@ -148,11 +162,12 @@ export async function openStream(
       bodyTimeout: 0,
     });
     response.body.on('error', () => undefined); // cancelled after the last read: nobody waits for it
-    response.body.on('close', () => signal?.removeEventListener('abort', cancel));
+    response.body.on('close', forget);
     return { status: response.statusCode, body: response.body, cancel };
   } catch (error) {
-    signal?.removeEventListener('abort', cancel);
+    forget();
     signal?.throwIfAborted();
+    moved?.throwIfAborted();
     throw connectionError(options, error);
   }
 }

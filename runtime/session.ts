@@ -1,6 +1,12 @@
 import type { Clock } from './clock.ts';
-import { type Connections, closeConnections, destroyConnections, openConnections } from './connections.ts';
-import { CREDENTIAL_TTL_MS, type Credentials, connectionHash, type Endpoint } from './credentials.ts';
+import {
+  ConnectionMovedError,
+  type Connections,
+  closeConnections,
+  destroyConnections,
+  openConnections,
+} from './connections.ts';
+import { CREDENTIAL_TTL_MS, type Credentials, connectionHash, type Endpoint, serverHash } from './credentials.ts';
 import { ConnectionError } from './errors.ts';
 
 /** An endpoint as its credentials told it last, and the sockets to it. */
@@ -24,6 +30,7 @@ export interface SessionOptions {
  */
 export class Session {
   readonly #options: SessionOptions;
+  #credentials: Credentials;
   #opened: Opened | undefined;
   /** Credentials that are being read. */
   #opening: Promise<Opened> | undefined;
@@ -34,11 +41,17 @@ export class Session {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    this.#credentials = options.credentials;
   }
 
   /** What may be used at once; `undefined` if the credentials have to be read first. */
   get ready(): Opened | undefined {
     return this.#closed || this.#opening || this.#stale ? undefined : this.#opened;
+  }
+
+  /** What requests went over last: good for one that has its credentials already and waited for something else. */
+  get latest(): Opened | undefined {
+    return this.#opened;
   }
 
   /** Reads the credentials if they were not read lately. */
@@ -52,6 +65,24 @@ export class Session {
   async refresh(used: Opened): Promise<void> {
     const current = await this.current();
     if (current === used) await (this.#opening ?? this.#open());
+  }
+
+  /**
+   * Goes on with the credentials and sockets of another session, which has opened them and is closed with that.
+   * What is in flight here ends on the old sockets; streams end and are opened on the new ones.
+   */
+  takeOver(other: Session): void {
+    const [before, after] = [this.#opened, other.#opened];
+    if (this.#closed || other.#closed || !after) throw new ConnectionError('one of the two connections is closed');
+    this.#credentials = other.#credentials;
+    this.#readAt = other.#readAt;
+    this.#opened = after;
+    // a reading of the credentials before, if there is one, comes too late
+    this.#opening = undefined;
+    this.#turn += 1;
+    other.#opened = undefined;
+    other.#closed = true;
+    if (before) leave(before, after.endpoint);
   }
 
   /** Closes every socket at once, whatever is in flight. */
@@ -82,17 +113,17 @@ export class Session {
     if (before?.hash === hash) {
       this.#opened = { ...before, endpoint };
     } else {
-      if (before) void closeConnections(before.connections);
       const { origin, pathname } = new URL(endpoint.server);
       const connections = openConnections(endpoint, this.#options.maxInFlight);
       this.#opened = { endpoint, origin, prefix: pathname.replace(/\/+$/, ''), hash, connections };
+      if (before) leave(before, endpoint);
     }
     return this.#opened;
   }
 
   async #endpoint(turn: number): Promise<Endpoint> {
     try {
-      return await this.#options.credentials.resolve();
+      return await this.#credentials.resolve();
     } catch (error) {
       // a token file that is being replaced: the old token may still be good
       if (this.#opened) return this.#opened.endpoint;
@@ -100,4 +131,10 @@ export class Session {
       throw error;
     }
   }
+}
+
+/** Closes sockets for which there are others now. */
+function leave({ connections, endpoint }: Opened, next: Endpoint): void {
+  const elsewhere = serverHash(endpoint) !== serverHash(next);
+  void closeConnections(connections, new ConnectionMovedError({ elsewhere }));
 }

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from './clock.ts';
+import { ConnectionMovedError } from './connections.ts';
 import type { Credentials } from './credentials.ts';
 import { ConnectionError } from './errors.ts';
 import { exchange, type HttpResponse, openStream, type StreamResponse } from './http.ts';
@@ -70,10 +71,10 @@ export class Transport {
     const deadline = this.#clock.monotonic() + (request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
     for (let unauthorized = false; ; ) {
       const opened = await this.#connections(request, deadline);
-      const response = await this.#once(request, opened, deadline);
+      const { response, used } = await this.#once(request, opened, deadline);
       if (response.status === 401 && !unauthorized) {
         unauthorized = true;
-        await this.#inTime(this.#session.refresh(opened), request, deadline);
+        await this.#inTime(this.#session.refresh(used), request, deadline);
         continue;
       }
       if (response.status !== 429) return response;
@@ -87,14 +88,24 @@ export class Transport {
   /** Opens a response that is read as it comes (a watch). Not counted among the requests in flight. */
   async stream(request: HttpRequest): Promise<StreamResponse> {
     const deadline = this.#clock.monotonic() + (request.timeoutMs ?? DEFAULT_TIMEOUT_MS);
-    for (let attempt = 0; ; attempt++) {
+    for (let unauthorized = false; ; ) {
       const opened = await this.#connections(request, deadline);
-      const response = await openStream(opened.connections.watches, this.#dispatchOptions(request, opened), request);
+      const response = await this.#open(request, opened);
+      if (!response) continue;
       restRequests.inc({ code: String(response.status), method: 'GET' });
-      if (response.status !== 401 || attempt > 0) return response;
+      if (response.status !== 401 || unauthorized) return response;
+      unauthorized = true;
       response.cancel();
       await this.#inTime(this.#session.refresh(opened), request, deadline);
     }
+  }
+
+  /**
+   * Goes on over the connection of another transport, which must have answered and is closed with that. Requests
+   * in flight end where they are, streams end with a {@link ConnectionMovedError}; bounds and guards stay.
+   */
+  takeOver(other: Transport): void {
+    this.#session.takeOver(other.#session);
   }
 
   /**
@@ -110,14 +121,16 @@ export class Transport {
     await this.#session.close();
   }
 
-  async #once(request: HttpRequest, opened: Opened, deadline: number): Promise<HttpResponse> {
+  async #once(request: HttpRequest, opened: Opened, deadline: number): Promise<Exchanged> {
     if (!this.#limiter.tryAcquire()) await this.#place(request, deadline);
+    // while it waited for its place, the connection may have been given up for another
+    const used = this.#session.latest ?? opened;
     try {
       const { writeGuard } = this.#options;
       const guard = request.method === 'GET' ? undefined : writeGuard;
-      const options = this.#dispatchOptions(request, opened);
+      const options = this.#dispatchOptions(request, used);
       const timeoutMs = Math.max(1, deadline - this.#clock.monotonic());
-      const response = await exchange(opened.connections.requests, options, {
+      const response = await exchange(used.connections.requests, options, {
         timeoutMs,
         guard,
         signal: request.signal,
@@ -126,12 +139,23 @@ export class Transport {
       if (response.status === 429) this.#limiter.overloaded();
       else this.#limiter.succeeded();
       if (request.method !== 'GET') this.#options.afterWrite?.(request, response);
-      return response;
+      return { response, used };
     } catch (error) {
       if (error instanceof ConnectionError) restRequests.inc({ code: '<error>', method: request.method });
       throw error;
     } finally {
       this.#limiter.release();
+    }
+  }
+
+  /** Opens the stream; undefined when its connection was given up for another meanwhile. */
+  async #open(request: HttpRequest, opened: Opened): Promise<StreamResponse | undefined> {
+    const { watches, moved } = opened.connections;
+    try {
+      return await openStream(watches, this.#dispatchOptions(request, opened), { ...request, moved: moved.signal });
+    } catch (error) {
+      if (error instanceof ConnectionMovedError) return undefined;
+      throw error;
     }
   }
 
@@ -183,4 +207,10 @@ export class Transport {
   #connections(request: HttpRequest, deadline: number): Opened | Promise<Opened> {
     return this.#session.ready ?? this.#inTime(this.#session.current(), request, deadline);
   }
+}
+
+/** An answer, and the connection it came over. */
+interface Exchanged {
+  readonly response: HttpResponse;
+  readonly used: Opened;
 }

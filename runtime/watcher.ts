@@ -1,6 +1,7 @@
 import { Backoff } from './backoff.ts';
 import type { Client } from './client.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { ConnectionMovedError } from './connections.ts';
 import { ApiError, isExpired } from './errors.ts';
 import { lines } from './frames.ts';
 import { IdleDeadline } from './idle-deadline.ts';
@@ -126,6 +127,11 @@ export class Watcher<T extends KubeObject> {
         await this.#step(client, signal);
       } catch (error) {
         if (signal.aborted) return;
+        if (error instanceof ConnectionMovedError) {
+          // it goes on over another connection at once; whether that is of the same server is asked there
+          this.#interrupted ||= error.elsewhere;
+          continue;
+        }
         this.#options.onHealth?.(error);
         if (isExpired(error)) this.#state = EMPTY;
         this.#interrupted = true;

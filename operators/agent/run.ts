@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { ClusterResource, clusterNamespace, GROUP, SYSTEM_NAMESPACE } from '#api';
 import {
+  type CallOptions,
   Client,
   type Clock,
   type Credentials,
@@ -96,7 +97,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     fieldManager: 'paddock-agent',
     identity,
     log,
-    identify: (hub, signal) => identifyHub(hub, registration, signal),
+    identify: (hub, call) => identifyHub(hub, registration, call),
     leaderElection: {
       ...options.leaderElection,
       credentials: downstream,
@@ -152,8 +153,8 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
 }
 
 /** The hub is the one of the manifest as long as it has the Cluster that the manifest was made for. */
-async function identifyHub(hub: Client, { cluster, clusterUid, hub: uid }: Registration, signal: AbortSignal) {
-  const { metadata } = await hub.get(ClusterResource, { name: cluster }, { signal });
+async function identifyHub(hub: Client, { cluster, clusterUid, hub: uid }: Registration, call: CallOptions) {
+  const { metadata } = await hub.get(ClusterResource, { name: cluster }, call);
   if (metadata.uid === clusterUid) return uid;
   throw new RegistrationError(
     `the hub has another Cluster ${cluster} (uid ${metadata.uid}) than the one that this manifest joined: apply its own manifest, of Secret registration in namespace ${clusterNamespace(cluster)}`,

@@ -3,14 +3,15 @@ import { reportOf } from '../engagement/heartbeat.ts';
 import { HealthMonitor } from './monitor.ts';
 import type { Observation } from './session.ts';
 
-/** How an agent's heartbeats are judged; another `hash` means to begin anew. */
+/** How an agent's heartbeats are judged. */
 export interface AgentConnection {
   readonly intervalMs: number;
   readonly timeoutMs: number;
-  readonly hash: string;
 }
 
 export interface AgentSessionOptions {
+  /** Of the Cluster object. */
+  readonly uid: string | undefined;
   readonly connection: AgentConnection;
   /** The heartbeat that is known already: no sign of life, it may be old. */
   readonly last: KubeObject | undefined;
@@ -22,7 +23,6 @@ export interface AgentSessionOptions {
 
 /** What is known of a cluster from the heartbeats of its agent, by this process's own clock. */
 export class AgentSession {
-  readonly hash: string;
   readonly #options: AgentSessionOptions;
   readonly #monitor: HealthMonitor;
   #lease: KubeObject | undefined;
@@ -33,7 +33,6 @@ export class AgentSession {
   constructor(options: AgentSessionOptions) {
     this.#options = options;
     const { connection, before, clock, last } = options;
-    this.hash = connection.hash;
     this.#lease = last;
     const start = { server: 'the agent', timeoutMs: connection.timeoutMs };
     this.#monitor = new HealthMonitor(
@@ -53,6 +52,13 @@ export class AgentSession {
       ...(heard && version !== undefined ? { agent: { version, replicas: replicas ?? 1 } } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
     };
+  }
+
+  /** Goes on under other times; false for another Cluster of the same name. */
+  adopt({ timeoutMs }: AgentConnection, uid: string | undefined): boolean {
+    if (uid !== this.#options.uid) return false;
+    this.#monitor.retime(timeoutMs);
+    return true;
   }
 
   /** The agent has renewed its Lease. */

@@ -26,6 +26,7 @@ import {
   systemClock,
 } from '#runtime';
 import { HEARTBEAT_LEASE } from '../engagement/heartbeat.ts';
+import { KubeconfigSecrets } from '../engagement/secrets.ts';
 import type { OperatorContext } from '../settings.ts';
 import { type AgentConnection, AgentSession } from './agent-session.ts';
 import { type Connection, type ConnectionState, resolveConnection, secretReference } from './connection.ts';
@@ -35,7 +36,6 @@ import { HandBack } from './deletion-downstream.ts';
 import { planClusterNamespace, systemNamespace } from './desired.ts';
 import { statusEvents } from './events.ts';
 import { Registrations } from './registration/registration.ts';
-import { KubeconfigSecrets } from './secrets.ts';
 import { Session } from './session.ts';
 import { desiredStatus, isStatusCurrent, type NamespaceState, pausedStatus } from './status.ts';
 
@@ -70,7 +70,7 @@ export class ClusterReconciler implements Runnable {
     this.#client = hub.client.as(fieldManager('cluster'));
     this.#clusters = hub.cache.informer(ClusterResource);
     this.#namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
-    this.#secrets = new KubeconfigSecrets(hub.cache, name => this.#controller.add(name));
+    this.#secrets = new KubeconfigSecrets(hub.cache, 'operator cluster', name => this.#controller.add(name));
     this.#heartbeats = hub.cache.informer<KubeObject>(Leases, {
       fieldSelector: `metadata.name=${HEARTBEAT_LEASE}`,
       metadataOnly: true,
@@ -183,13 +183,13 @@ export class ClusterReconciler implements Runnable {
     });
   }
 
-  /** The session of the connection as it is now; an older one is closed. */
+  /** The session of the connection as it is now; an older one that can't go on with it is closed. */
   #connect(cluster: Cluster, state: ConnectionState, namespace: NamespaceState): Session | AgentSession | undefined {
     const name = cluster.metadata.name ?? '';
     const current = this.#sessions.get(name);
     if (state.kind === 'pending' && namespace.state !== 'conflict') return current;
     const open = (state.kind === 'usable' || state.kind === 'agent') && namespace.state !== 'conflict';
-    if (current && open && current.hash === state.connection.hash) return current;
+    if (current && open && (goesOn(current, state, cluster) || isLossNews(current, cluster))) return current;
     this.#close(name);
     if (!open) return undefined;
     const session =
@@ -203,6 +203,7 @@ export class ClusterReconciler implements Runnable {
     const { status, metadata } = cluster;
     const { name = '' } = metadata;
     return new AgentSession({
+      uid: metadata.uid,
       connection,
       clock: this.#clock,
       last: this.#heartbeats.get({ namespace: clusterNamespace(name), name: HEARTBEAT_LEASE }),
@@ -295,4 +296,16 @@ export class ClusterReconciler implements Runnable {
   #closeAll(): void {
     for (const name of [...this.#sessions.keys()]) this.#close(name);
   }
+}
+
+/** Whether the session has lost its cluster and the status says otherwise yet: that is told before another one begins. */
+function isLossNews({ observation: { connected } }: Session | AgentSession, { status }: Cluster): boolean {
+  const told = findCondition(status?.conditions, 'Connected')?.status;
+  return connected !== undefined && connected.status !== 'True' && told === 'True';
+}
+
+/** Whether the session serves the connection as it is now; one by kubeconfig tries a new credential beside the old. */
+function goesOn(session: Session | AgentSession, state: ConnectionState, { metadata }: Cluster): boolean {
+  if (state.kind === 'agent') return session instanceof AgentSession && session.adopt(state.connection, metadata.uid);
+  return state.kind === 'usable' && session instanceof Session && session.adopt(state.connection, metadata.uid);
 }

@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
 import { type Cluster, clusterNamespace } from '#api';
 import type { ConditionIntent, Credentials, Informer } from '#runtime';
 import { KubeconfigError, readKubeconfigSecret, type Secret, type SecretReference } from '../engagement/kubeconfig.ts';
 import type { AgentConnection } from './agent-session.ts';
 import { parseDuration } from './duration.ts';
 
-/** How a cluster is to be reached and watched; another `hash` means that the connection must be opened anew. */
+/** How a cluster is to be reached and watched; another `hash` means another credential. */
 export interface Connection {
   readonly credentials: Credentials;
   /** Where a kubeconfig points; undefined for `local`. */
@@ -46,7 +45,7 @@ export function secretReference(cluster: Cluster): SecretReference | undefined {
 export function resolveConnection(cluster: Cluster, sources: ConnectionSources): ConnectionState {
   if (cluster.spec.connection.local) return localConnection(cluster, sources);
   const reference = secretReference(cluster);
-  if (!reference) return { kind: 'agent', connection: { ...heartbeatOf(cluster), hash: hashOf(cluster, 'agent') } };
+  if (!reference) return { kind: 'agent', connection: heartbeatOf(cluster) };
   const informer = sources.secret(reference);
   const secret = informer.get({ namespace: reference.namespace, name: reference.name });
   if (!secret && !informer.known) return { kind: 'pending' };
@@ -79,17 +78,12 @@ function localConnection(cluster: Cluster, { clusters, hubCredentials }: Connect
 }
 
 function usable(cluster: Cluster, how: Pick<Connection, 'credentials' | 'server' | 'hash'>): ConnectionState {
-  return { kind: 'usable', connection: { ...how, ...heartbeatOf(cluster), hash: hashOf(cluster, how.hash) } };
+  return { kind: 'usable', connection: { ...how, ...heartbeatOf(cluster) } };
 }
 
 function heartbeatOf({ spec }: Cluster): { intervalMs: number; timeoutMs: number } {
   const { interval, timeout } = { ...DEFAULT_HEARTBEAT, ...spec.heartbeat };
   return { intervalMs: parseDuration(interval), timeoutMs: parseDuration(timeout) };
-}
-
-function hashOf(cluster: Cluster, how: string): string {
-  const parts = [how, cluster.metadata.uid, heartbeatOf(cluster)];
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
 function without(status: 'False' | 'Unknown', reason: string, message: string): ConnectionState {

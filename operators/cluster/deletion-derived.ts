@@ -9,8 +9,8 @@ import {
 } from '#api';
 import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
 import { ConfigMaps } from '../engagement/claim.ts';
-import { Secrets } from '../engagement/follow.ts';
 import { appliedFields, NAMESPACE_FIELD_MANAGERS } from '../engagement/namespace-fields.ts';
+import { Secrets } from '../engagement/secrets.ts';
 
 /**
  * The kinds that operators derive on a downstream, in the order in which they go when it is handed back: first what

@@ -1,6 +1,8 @@
 import type { ClusterStatus } from '#api';
 import { type EventIntent, findCondition } from '#runtime';
 
+import { NEW_KUBECONFIG_FAILS } from './trial.ts';
+
 /** What stalls a Cluster and is worth an event when it begins. */
 const STALLED_EVENTS = ['AlreadyClaimed', 'NamespaceConflict'];
 
@@ -12,6 +14,8 @@ export function statusEvents(before: ClusterStatus | undefined, after: ClusterSt
 function connectionEvents(before: ClusterStatus | undefined, after: ClusterStatus): EventIntent[] {
   const was = findCondition(before?.conditions, 'Connected');
   const is = findCondition(after.conditions, 'Connected');
+  if (is?.reason === NEW_KUBECONFIG_FAILS && was?.reason !== NEW_KUBECONFIG_FAILS)
+    return [{ type: 'Warning', reason: NEW_KUBECONFIG_FAILS, action: 'Reconnect', note: is.message }];
   if (!is || (was?.status === 'True') === (is.status === 'True')) return [];
   if (is.status === 'True') return [{ type: 'Normal', reason: 'Connected', action: 'Probe', note: is.message }];
   return [{ type: 'Warning', reason: 'Disconnected', action: 'Probe', note: `${is.reason}: ${is.message}` }];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { deadline, expire, type Health, observe, probeEveryMs, resume, startHealth } from './health.ts';
+import { deadline, expire, type Health, moved, observe, probeEveryMs, resume, retimed, startHealth } from './health.ts';
 import type { Outcome } from './outcome.ts';
 
 const START = { server: 'https://edge', timeoutMs: 15_000, answered: false, assumed: false };
@@ -122,5 +122,32 @@ describe('a rejection', () => {
 
     expect(verdict(observe(once, rejected, 6_000))).toBe('False Unauthorized');
     expect(verdict(observe(observe(once, healthy, 6_000), rejected, 7_000))).toBe('True Connected');
+  });
+});
+
+describe('a connection that changes', () => {
+  test('is a sign of life from the new address', () => {
+    const health = moved(healthAfter({}, [2, healthy], [7, silent]), 'https://new', 8_000);
+
+    expect(deadline(health)).toBe(23_000);
+    expect(health.connected?.message).toContain('https://new');
+    expect(expire(health, 23_000).connected?.message).toContain('no heartbeat from https://new for 15 s: timed out');
+  });
+
+  test('makes none connected that was not', () => {
+    expect(verdict(moved(healthAfter({}, [2, silent]), 'https://new', 3_000))).toBe('Unknown Unreachable');
+  });
+
+  test('a shorter timeout counts from when it is set, not from the last heartbeat', () => {
+    const health = retimed(healthAfter({}, [2, healthy]), 4_000, 10_000);
+
+    expect(deadline(health)).toBe(14_000);
+    expect(expire(health, 14_000).connected?.message).toContain('for 4 s');
+  });
+
+  test('the same timeout changes nothing', () => {
+    const health = healthAfter({}, [2, healthy]);
+
+    expect(retimed(health, START.timeoutMs, 10_000)).toBe(health);
   });
 });

@@ -68,6 +68,18 @@ export function resume(health: Health, now: number): Health {
   return { ...health, lastSignAt: now };
 }
 
+/** The health of a cluster that has just answered over another connection. */
+export function moved(health: Health, server: string, now: number): Health {
+  const { cause: _cause, doubted: _doubted, ...rest } = health;
+  const there = { ...rest, server, answered: true, lastSignAt: now };
+  return health.connected?.status === 'True' ? { ...there, connected: connected(there) } : there;
+}
+
+/** The health under another timeout: what counted as silence by the one before counts from now. */
+export function retimed(health: Health, timeoutMs: number, now: number): Health {
+  return timeoutMs === health.timeoutMs ? health : { ...health, timeoutMs, lastSignAt: now };
+}
+
 /** Milliseconds from the start of one probe to that of the next: sooner than usual while something is in doubt. */
 export function probeEveryMs(health: Health, intervalMs: number): number {
   if (health.doubted) return Math.min(intervalMs, 1_000);

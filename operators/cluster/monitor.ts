@@ -1,5 +1,5 @@
 import type { Clock } from '#runtime';
-import { deadline, expire, type Health, type HealthStart, observe, resume, startHealth } from './health.ts';
+import { deadline, expire, type Health, type HealthStart, observe, resume, retimed, startHealth } from './health.ts';
 import type { Outcome } from './outcome.ts';
 
 /** A deadline noticed this late means that the process did not run meanwhile. */
@@ -26,6 +26,12 @@ export class HealthMonitor {
 
   observe(outcome: Outcome): void {
     this.#health = observe(this.#health, outcome, this.#clock.monotonic());
+    this.#arm();
+  }
+
+  /** Judges silence by another timeout from now on. */
+  retime(timeoutMs: number): void {
+    this.#health = retimed(this.#health, timeoutMs, this.#clock.monotonic());
     this.#arm();
   }
 

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { silentLogger, systemClock } from '#runtime';
 import { eventually } from '../../test/support/eventually.ts';
+import type { Connection } from './connection.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
@@ -26,6 +27,7 @@ const json =
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
 
+const kubeSystem = json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } });
 const forbidden = json({ kind: 'Status', reason: 'Forbidden', message: 'configmaps "claim" is forbidden' }, 403);
 
 beforeEach(async () => {
@@ -34,7 +36,7 @@ beforeEach(async () => {
   answers = {
     '/readyz': response => response.end('ok'),
     '/version': json({ gitVersion: 'v1.34.4+k3s1' }),
-    '/api/v1/namespaces/kube-system': json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } }),
+    '/api/v1/namespaces/kube-system': kubeSystem,
     [CLAIM_PATH]: json({ kind: 'ConfigMap', metadata: { name: 'claim' }, data: ours }),
   };
   server = createServer((request, response) => {
@@ -53,13 +55,19 @@ afterEach(async () => {
   await new Promise(resolve => server.close(resolve));
 });
 
-function openSession(overrides: Partial<SessionOptions> = {}): Session {
-  const address = server.address();
+/** A connection to the server with this token. */
+function connectionTo(listening: Server, token = 'new'): Connection {
+  const address = listening.address();
   if (typeof address !== 'object' || address === null) throw new Error('the server has no address');
   const url = `http://127.0.0.1:${address.port}`;
-  const credentials = { resolve: async () => ({ server: url, tls: {}, headers: {} }) };
+  const headers = { authorization: `Bearer ${token}` };
+  const credentials = { resolve: async () => ({ server: url, tls: {}, headers }) };
+  return { credentials, server: url, intervalMs: 50, timeoutMs: 2_000, hash: 'one' };
+}
+
+function openSession(overrides: Partial<SessionOptions> = {}): Session {
   const session = new Session({
-    connection: { credentials, server: url, intervalMs: 50, timeoutMs: 2_000, hash: 'one' },
+    connection: { ...connectionTo(server, 'old'), hash: 'one' },
     claim: { owner: ours, clusterName: 'edge-1', systemNamespace: { metadata: { name: 'paddock-system' } } },
     before: { answered: false, connected: false },
     cluster: { name: 'edge-1', log: silentLogger, fieldManager: 'paddock-cluster' },
@@ -178,5 +186,87 @@ describe('a session', () => {
     reports = 0;
     await eventually(async () => (await openSockets()) === 0, { timeoutMs: 10_000, what: 'no socket is open' });
     expect(reports).toBe(0);
+  });
+});
+
+describe('a session that is given another connection', () => {
+  const wanted = (changes: Partial<Connection> = {}): Connection => ({
+    ...connectionTo(server),
+    hash: 'two',
+    ...changes,
+  });
+
+  test('keeps the one that works while the other is refused, says so, and moves when it is accepted', async () => {
+    const session = openSession();
+    await until('the claim', () => session.observation.claim === 'ours');
+    answers['/api/v1/namespaces/kube-system'] = (response, request) => {
+      const known = request.headers.authorization === 'Bearer old';
+      if (known) kubeSystem(response, request);
+      else json({ kind: 'Status', message: 'Unauthorized' }, 401)(response, request);
+    };
+
+    expect(session.adopt(wanted(), 'cluster-uid')).toBe(true);
+
+    await until('the problem', () => session.observation.connected?.reason === 'NewKubeconfigFails');
+    expect(session.observation.connected).toMatchObject({
+      status: 'True',
+      message: expect.stringContaining('does not know the credential (401)'),
+    });
+    const heartbeats = requests.filter(request => request === 'GET /readyz').length;
+    await until('heartbeats', () => requests.filter(request => request === 'GET /readyz').length > heartbeats + 3);
+    answers['/api/v1/namespaces/kube-system'] = kubeSystem;
+    await until('the move', () => session.observation.connected?.reason === 'Connected');
+    expect(session.adopt(wanted(), 'cluster-uid')).toBe(true);
+    expect(session.observation.connected?.status).toBe('True');
+  });
+
+  test('asks what the server is once more when it has moved', async () => {
+    const session = openSession();
+    await until('the claim', () => session.observation.claim === 'ours');
+    answers['/version'] = json({ gitVersion: 'v1.35.0' });
+
+    session.adopt(wanted({ server: 'https://elsewhere' }), 'cluster-uid');
+
+    await until('the version', () => session.observation.identity?.version === 'v1.35.0');
+    expect(session.observation.connected?.message).toContain('https://elsewhere');
+  });
+
+  test('forgets a credential that nobody wants any more', async () => {
+    const session = openSession();
+    await until('the claim', () => session.observation.claim === 'ours');
+    answers['/api/v1/namespaces/kube-system'] = json({ metadata: { uid: 'another-cluster' } });
+    session.adopt(wanted(), 'cluster-uid');
+    await until('the problem', () => session.observation.connected?.reason === 'NewKubeconfigFails');
+    expect(session.observation.connected?.message).toContain('delete the Secret first');
+
+    expect(session.adopt(connectionTo(server), 'cluster-uid')).toBe(true);
+
+    expect(session.observation.connected?.reason).toBe('Connected');
+  });
+
+  test('takes other times up without opening anything', async () => {
+    const session = openSession({ connection: { ...connectionTo(server), intervalMs: 600_000, timeoutMs: 1_200_000 } });
+    await until('the claim', () => session.observation.claim === 'ours');
+    const probes = requests.filter(request => request === 'GET /readyz').length;
+
+    expect(session.adopt(connectionTo(server), 'cluster-uid')).toBe(true);
+
+    await until('a probe', () => requests.filter(request => request === 'GET /readyz').length > probes + 2);
+    expect(requests.filter(request => request === 'GET /version')).toHaveLength(1);
+    expect(session.observation.connected?.status).toBe('True');
+  });
+
+  test('can not go on for another Cluster, another kind of connection, or by one that does not work', async () => {
+    const session = openSession();
+    expect(session.adopt(wanted(), 'cluster-uid')).toBe(false); // nothing is known of it yet
+    await until('the claim', () => session.observation.claim === 'ours');
+    const { server: _server, ...local } = wanted();
+
+    expect(session.adopt(connectionTo(server), 'another-uid')).toBe(false);
+    expect(session.adopt(local, 'cluster-uid')).toBe(false);
+    answers['/readyz'] = json({}, 401);
+    await until('the loss', () => session.observation.connected?.status === 'False');
+    expect(session.adopt(wanted(), 'cluster-uid')).toBe(false);
+    expect(session.adopt(connectionTo(server), 'cluster-uid')).toBe(true);
   });
 });

@@ -18,9 +18,10 @@ import {
   takeClaim,
   versionProblem,
 } from './establish.ts';
-import { deadline, expire, type Health, observe, probeEveryMs, resume, startHealth } from './health.ts';
+import { deadline, expire, type Health, moved, observe, probeEveryMs, resume, retimed, startHealth } from './health.ts';
 import { Inventory, type InventoryState } from './inventory/inventory.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
+import { Trial, withTrialProblem } from './trial.ts';
 
 /** What a session has learnt; what it has not is left out, and then the status stays as it was. */
 export interface Observation {
@@ -56,9 +57,14 @@ const AWAY_MS = 2_000;
  * is, claims it and keeps it claimed. Nothing in it waits for another cluster, and it writes no status.
  */
 export class Session {
-  readonly hash: string;
   readonly #options: SessionOptions;
   readonly #stop = new AbortController();
+  /** Ends the pause between two probes. */
+  #wake = new AbortController();
+  /** The connection in use. */
+  #connection: Connection;
+  /** Another connection that is tried beside it. */
+  #trial: Trial | undefined;
   readonly #cluster: ClusterConnection;
   readonly #ended: Promise<void>;
   #health: Health;
@@ -77,9 +83,9 @@ export class Session {
   constructor(options: SessionOptions) {
     this.#options = options;
     const { connection, before, cluster, clock } = options;
-    this.hash = connection.hash;
-    const { server = 'the hub', timeoutMs, credentials } = connection;
-    const start = { server, timeoutMs, answered: before.answered, assumed: before.connected };
+    this.#connection = connection;
+    const { timeoutMs, credentials } = connection;
+    const start = { server: nameOf(connection), timeoutMs, answered: before.answered, assumed: before.connected };
     this.#health = startHealth(start, clock.monotonic());
     this.#cluster = new ClusterConnection({ ...cluster, credentials, clock, onReplaced: () => this.#doubt() });
     this.#armDeadline();
@@ -87,7 +93,7 @@ export class Session {
   }
 
   get observation(): Observation {
-    const { connected } = this.#health;
+    const connected = withTrialProblem(this.#health.connected, this.#trial?.problem);
     return {
       ...(connected ? { connected } : {}),
       ...(this.#identity ? { identity: this.#identity } : {}),
@@ -97,9 +103,28 @@ export class Session {
     };
   }
 
+  /**
+   * Goes on with this connection: other times hold from now, another credential is tried beside the one in use and
+   * taken when it works. False when there is nothing to go on with, since the one in use does not work, or since it
+   * is of another kind or another Cluster of the same name: open a new session then.
+   */
+  adopt(connection: Connection, uid: string | undefined): boolean {
+    const sameKind = (connection.server === undefined) === (this.#connection.server === undefined);
+    if (!sameKind || uid !== this.#options.claim.owner.cluster) return false;
+    const inUse = connection.hash === this.#connection.hash;
+    if (!inUse && this.#health.connected?.status !== 'True') return false;
+    this.#retime(connection);
+    if (this.#trial?.connection.hash === connection.hash) return true;
+    this.#trial?.stop();
+    this.#trial = inUse ? undefined : this.#try(connection);
+    return true;
+  }
+
   /** Ends the probes and closes the sockets. Nothing is reported any more from the moment of the call. */
   async stop(): Promise<void> {
     this.#stop.abort(new Error('the connection was given up'));
+    this.#wake.abort();
+    this.#trial?.stop();
     this.#cancelDeadline();
     await Promise.all([this.#ended, this.#cluster.stop()]);
   }
@@ -109,8 +134,7 @@ export class Session {
   }
 
   async #run(): Promise<void> {
-    const { clock, connection } = this.#options;
-    const { intervalMs } = connection;
+    const { clock } = this.#options;
     while (!this.#stopped) {
       const startedAt = clock.monotonic();
       const outcome = await this.#probe();
@@ -118,13 +142,39 @@ export class Session {
       this.#learn(outcome);
       if (outcome.kind === 'healthy') await this.#settle();
       this.#publish();
+      const { intervalMs } = this.#connection;
       const wait = probeEveryMs(this.#health, intervalMs) - (clock.monotonic() - startedAt);
-      await clock.sleep(Math.max(wait, intervalMs / 10), this.#stop.signal);
+      await clock.sleep(Math.max(wait, intervalMs / 10), this.#wake.signal);
+      if (!this.#stopped && this.#wake.signal.aborted) this.#wake = new AbortController();
     }
   }
 
+  #retime({ intervalMs, timeoutMs }: Connection): void {
+    if (intervalMs === this.#connection.intervalMs && timeoutMs === this.#connection.timeoutMs) return;
+    this.#connection = { ...this.#connection, intervalMs, timeoutMs };
+    this.#health = retimed(this.#health, timeoutMs, this.#options.clock.monotonic());
+    this.#armDeadline();
+    this.#wake.abort();
+  }
+
+  #try(connection: Connection): Trial {
+    const { clock } = this.#options;
+    const taken = () => {
+      if (this.#stopped) return;
+      if (this.#trial === trial) this.#trial = undefined;
+      const { intervalMs, timeoutMs } = this.#connection;
+      this.#connection = { ...connection, intervalMs, timeoutMs };
+      this.#health = moved(this.#health, nameOf(connection), clock.monotonic());
+      this.#armDeadline();
+      this.#doubt(); // address and CA are another's, and so may be the version
+      this.#options.onChange(); // what is wanted may be another one by now
+    };
+    const trial = new Trial({ connection, cluster: this.#cluster, clock, taken, failed: () => this.#publish() });
+    return trial;
+  }
+
   async #probe(): Promise<Outcome> {
-    const { intervalMs, timeoutMs } = this.#options.connection;
+    const { intervalMs, timeoutMs } = this.#connection;
     const request = { method: 'GET', path: '/readyz', timeoutMs: Math.min(intervalMs * 2, timeoutMs) } as const;
     try {
       return outcomeOfAnswer(await this.#cluster.transport.request({ ...request, signal: this.#stop.signal }));
@@ -171,10 +221,10 @@ export class Session {
   }
 
   async #establish(doubts: number): Promise<void> {
-    const { connection, claim } = this.#options;
+    const { claim } = this.#options;
     const { signal } = this.#stop;
     try {
-      this.#identity = await identify(this.#cluster, connection.credentials, signal);
+      this.#identity = await identify(this.#cluster, this.#connection.credentials, signal);
       const tooOld = versionProblem(this.#identity.version);
       if (tooOld) this.#claim = tooOld;
       if (tooOld) return; // asked again with every heartbeat: it may be upgraded
@@ -232,4 +282,9 @@ export class Session {
     this.#published = observation;
     this.#options.onChange();
   }
+}
+
+/** For messages: where a connection goes. */
+function nameOf({ server = 'the hub' }: Connection): string {
+  return server;
 }

@@ -287,3 +287,22 @@ test('the oldest local Cluster stands for the hub, of several the first by name'
   expect(localHolder([a, c, b])?.metadata.name).toBe('b');
   expect(localHolder([])).toBeUndefined();
 });
+
+describe('a new kubeconfig that fails while the one before works', () => {
+  const failing = { ...connected, reason: 'NewKubeconfigFails', message: 'connection refused' };
+  const status = desiredStatus(inputs({ observation: { connected: failing, identity, claim: 'ours' } }));
+
+  test('leaves the Cluster ready, and is an event when it begins', () => {
+    expect(summaryOf(status)).toEqual(['Connected=True NewKubeconfigFails', 'Ready=True Ready']);
+    const event = { type: 'Warning', reason: 'NewKubeconfigFails', action: 'Reconnect', note: 'connection refused' };
+    expect(statusEvents(WORKING, status)).toEqual([event]);
+    expect(statusEvents(status, status)).toEqual([]);
+    expect(statusEvents(status, WORKING)).toEqual([]);
+  });
+
+  test('stays in the status while a restarted operator has learnt nothing', () => {
+    const cluster = aCluster(status);
+
+    expect(isStatusCurrent(cluster, desiredStatus(inputs({ cluster, now: LATER })))).toBe(true);
+  });
+});

@@ -20,6 +20,7 @@ import {
 } from './observed.ts';
 import { registrationState, renewalAdvice, waitingRegistration } from './registration/secret.ts';
 import type { Observation } from './session.ts';
+import { NEW_KUBECONFIG_FAILS } from './trial.ts';
 
 /** How it stands with the cluster's namespace in the hub. */
 export interface NamespaceState {
@@ -44,7 +45,15 @@ const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'
 const OWN_FIELDS = ['observedGeneration', 'namespace', 'lastHeartbeat', 'agent', 'registration'] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
-const KEPT_CONNECTED = ['Connected', 'HeartbeatLost', 'Unreachable', 'Unauthorized', 'TLSInvalid', 'APIUnhealthy'];
+const KEPT_CONNECTED = [
+  'Connected',
+  NEW_KUBECONFIG_FAILS,
+  'HeartbeatLost',
+  'Unreachable',
+  'Unauthorized',
+  'TLSInvalid',
+  'APIUnhealthy',
+];
 const KEPT_STALLED = ['AlreadyClaimed', 'VersionUnsupported'];
 
 /** The whole status that this operator answers for. What was not learnt yet stays as it is. */

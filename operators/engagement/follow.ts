@@ -1,6 +1,6 @@
 import { type Cluster as ClusterObject, ClusterResource, clusterNamespace } from '#api';
-
 import {
+  Backoff,
   Cluster,
   Controller,
   type Credentials,
@@ -9,21 +9,14 @@ import {
   type Informer,
   type Manager,
   type ReconcileContext,
-  type ResourceType,
   type Result,
   type Runnable,
+  systemClock,
   type TransportOptions,
 } from '#runtime';
 import { CLAIM, ConfigMaps, claimOwner, type Owner, readClaim, sameOwner } from './claim.ts';
-import { KubeconfigError, readKubeconfigSecret, type Secret } from './kubeconfig.ts';
-
-export const Secrets: ResourceType<Secret> = {
-  group: '',
-  version: 'v1',
-  kind: 'Secret',
-  plural: 'secrets',
-  namespaced: true,
-};
+import { KubeconfigError, readKubeconfigSecret } from './kubeconfig.ts';
+import { KubeconfigSecrets } from './secrets.ts';
 
 export interface FollowOptions {
   readonly manager: Manager;
@@ -35,6 +28,7 @@ export interface FollowOptions {
 
 /** How a Cluster is to be reached now; `hash` changes with the credential. */
 interface Connection {
+  readonly kind: 'local' | 'kubeconfig';
   readonly credentials: Credentials;
   readonly hash: string;
 }
@@ -42,10 +36,17 @@ interface Connection {
 interface Engaged {
   readonly cluster: Cluster;
   readonly uid: string;
-  readonly hash: string;
+  /** The one in use. */
+  readonly connection: Connection;
+  /** Between tries of another connection. */
+  readonly backoff: Backoff;
 }
 
 const RETRY_MS = 5_000;
+/** A Secret that was not read yet is looked for again after this, should nothing be heard of it. */
+const PENDING_MS = 1_000;
+/** A new kubeconfig that begins to work is taken within 30 s, the 10 s of a try included. */
+const RECONNECT_BACKOFF = { base: 1_000, max: 10_000, resetAfter: 60_000, clock: systemClock };
 
 /**
  * Keeps an operator's controllers engaged with every Cluster that the cluster operator reports as
@@ -56,13 +57,15 @@ export class FollowClusters implements Runnable {
   readonly #options: FollowOptions;
   readonly #controller: Controller;
   readonly #clusters: Informer<ClusterObject>;
-  readonly #secrets = new Map<string, Informer<Secret>>();
+  readonly #secrets: KubeconfigSecrets;
   readonly #engaged = new Map<string, Engaged>();
 
   constructor(options: FollowOptions) {
     this.#options = options;
     const { manager } = options;
     this.#clusters = manager.hub.cache.informer(ClusterResource);
+    const user = `engagement by ${options.fieldManager}`;
+    this.#secrets = new KubeconfigSecrets(manager.hub.cache, user, name => this.#controller.add(name));
     this.#controller = new Controller({
       name: 'engagement',
       log: manager.log,
@@ -87,8 +90,11 @@ export class FollowClusters implements Runnable {
     const { clusters } = this.#options.manager;
     const object = this.#clusters.get(name);
     const connection = object && this.#connection(object);
+    if (!object?.spec.connection.kubeconfig) this.#secrets.release(name);
+    if (connection === 'pending') return { requeueAfterMs: PENDING_MS };
     const engaged = this.#engaged.get(name);
-    if (engaged && engaged.hash === connection?.hash && engaged.uid === object?.metadata?.uid) return undefined;
+    if (engaged && connection && engaged.uid === object.metadata.uid && engaged.connection.kind === connection.kind)
+      return await this.#reconnect(engaged, connection, signal);
     if (engaged) {
       this.#engaged.delete(name);
       await clusters.disengage(name);
@@ -99,37 +105,45 @@ export class FollowClusters implements Runnable {
     return await this.#engage(object, connection, signal);
   }
 
-  /** The connection to engage by; undefined while there is none that works. */
-  #connection(object: ClusterObject): Connection | undefined {
+  /** The connection to engage by; undefined while there is none that works, pending while its Secret is not read. */
+  #connection(object: ClusterObject): Connection | 'pending' | undefined {
     const name = object.metadata?.name ?? '';
     const { conditions } = object.status ?? {};
     if (object.metadata?.deletionTimestamp || findCondition(conditions, 'Connected')?.status !== 'True')
       return undefined;
     if (findCondition(conditions, 'Stalled')?.status === 'True') return undefined;
     const { local, kubeconfig } = object.spec.connection;
-    if (local) return { credentials: this.#options.hubCredentials, hash: 'local' };
+    if (local) return { kind: 'local', credentials: this.#options.hubCredentials, hash: 'local' };
     if (!kubeconfig) return undefined;
     const reference = { namespace: clusterNamespace(name), ...kubeconfig.secretRef };
+    const informer = this.#secrets.watch(name, reference);
+    const secret = informer.get({ namespace: reference.namespace, name: reference.name });
+    if (!secret && !informer.known) return 'pending';
     try {
-      return readKubeconfigSecret(this.#secret(name, reference), reference);
+      return { kind: 'kubeconfig', ...readKubeconfigSecret(secret, reference) };
     } catch (error) {
       if (error instanceof KubeconfigError) return undefined; // the cluster operator reports it
       throw error;
     }
   }
 
-  #secret(cluster: string, { namespace, name }: { namespace: string; name: string }): Secret | undefined {
-    const id = `${namespace}/${name}`;
-    let informer = this.#secrets.get(id);
-    if (!informer) {
-      informer = this.#options.manager.hub.cache.informer(Secrets, {
-        namespace,
-        fieldSelector: `metadata.name=${name}`,
-      });
-      this.#secrets.set(id, informer);
-      this.#controller.watches(informer, () => [cluster]);
+  /** Moves the engaged cluster to another credential, if there is one and it works; what it has goes on by the old. */
+  async #reconnect(engaged: Engaged, connection: Connection, signal: AbortSignal): Promise<Result | undefined> {
+    if (engaged.connection.hash === connection.hash) return undefined;
+    const { cluster, backoff } = engaged;
+    const { log } = this.#options.manager;
+    try {
+      await cluster.reconnect(connection.credentials, signal);
+    } catch (error) {
+      const reason = errorMessage(error);
+      log.warn({ cluster: cluster.name, reason }, 'the new kubeconfig does not work; the one before goes on');
+      return { requeueAfterMs: backoff.next() };
     }
-    return informer.get({ namespace, name });
+    backoff.reset();
+    // it may have been let go meanwhile
+    if (this.#engaged.get(cluster.name) === engaged) this.#engaged.set(cluster.name, { ...engaged, connection });
+    log.info({ cluster: cluster.name }, 'reconnected with the new kubeconfig');
+    return undefined;
   }
 
   async #engage(object: ClusterObject, connection: Connection, signal: AbortSignal): Promise<Result | undefined> {
@@ -156,7 +170,7 @@ export class FollowClusters implements Runnable {
         await cluster.stop();
         return { requeueAfterMs: holder ? 30_000 : 500 }; // unclaimed: the cluster operator is about to claim it
       }
-      this.#engaged.set(name, { cluster, uid, hash: connection.hash });
+      this.#engaged.set(name, { cluster, uid, connection, backoff: new Backoff(RECONNECT_BACKOFF) });
       this.#guardClaim(cluster, owner);
       manager.clusters.engage(cluster);
       manager.log.info({ cluster: name }, 'engaged');

@@ -1,19 +1,25 @@
 import { type Cache, dropBookkeeping, type Informer, type ResourceType } from '#runtime';
-import type { Secret, SecretReference } from '../engagement/kubeconfig.ts';
+import type { Secret, SecretReference } from './kubeconfig.ts';
 
-const Secrets: ResourceType<Secret> = { group: '', version: 'v1', kind: 'Secret', plural: 'secrets', namespaced: true };
-
-/** Informers of its own, so that releasing one takes nothing from another operator in the same process. */
-const TRANSFORM = { name: 'for operator cluster', apply: (secret: Secret): Secret => dropBookkeeping(secret) };
+export const Secrets: ResourceType<Secret> = {
+  group: '',
+  version: 'v1',
+  kind: 'Secret',
+  plural: 'secrets',
+  namespaced: true,
+};
 
 /** One watch on one Secret for each cluster that has its kubeconfig there. No other Secret is ever read. */
 export class KubeconfigSecrets {
   readonly #cache: Cache;
+  readonly #user: string;
   readonly #onChange: (cluster: string) => void;
   readonly #watched = new Map<string, SecretReference>();
 
-  constructor(cache: Cache, onChange: (cluster: string) => void) {
+  /** `user` names who watches: each has informers of its own, so that releasing one takes nothing from another. */
+  constructor(cache: Cache, user: string, onChange: (cluster: string) => void) {
     this.#cache = cache;
+    this.#user = user;
     this.#onChange = onChange;
   }
 
@@ -34,14 +40,15 @@ export class KubeconfigSecrets {
     const reference = this.#watched.get(cluster);
     if (!reference) return;
     this.#watched.delete(cluster);
-    this.#cache.release(Secrets, request(reference));
+    this.#cache.release(Secrets, this.#request(reference));
   }
 
   #informer(reference: SecretReference): Informer<Secret> {
-    return this.#cache.informer(Secrets, request(reference));
+    return this.#cache.informer(Secrets, this.#request(reference));
   }
-}
 
-function request({ namespace, name }: SecretReference) {
-  return { namespace, fieldSelector: `metadata.name=${name}`, transform: TRANSFORM };
+  #request({ namespace, name }: SecretReference) {
+    const transform = { name: `for ${this.#user}`, apply: (secret: Secret): Secret => dropBookkeeping(secret) };
+    return { namespace, fieldSelector: `metadata.name=${name}`, transform };
+  }
 }
