@@ -113,13 +113,39 @@ describe('conditions', () => {
     ]);
   });
 
-  test('of one with an agent', () => {
-    const cluster = { ...aCluster(), spec: { connection: { agent: {} } } };
+  describe('of one with an agent', () => {
+    const byAgent = (status?: ClusterStatus) => ({ ...aCluster(status), spec: { connection: { agent: {} } } });
+    const connection = { kind: 'agent', connection: { intervalMs: 5_000, timeoutMs: 15_000 } } as const;
+    const registration = (annotations: Record<string, string>) => ({ metadata: { name: 'registration', annotations } });
+    const unused = registration({ 'paddock.dev/token-id': 'a', 'paddock.dev/expires-at': '2026-01-02T12:00:00Z' });
 
-    expect(summaryOf(desiredStatus(inputs({ cluster })))).toEqual([
-      'Connected=Unknown AgentNotSupported',
-      'Ready=Unknown AgentNotSupported',
-    ]);
+    test('before any agent has reported say how its manifest is applied', () => {
+      const status = desiredStatus(inputs({ cluster: byAgent(), connection, registration: unused }));
+
+      expect(summaryOf(status)).toEqual(['Connected=Unknown WaitingForAgent', 'Ready=Unknown WaitingForAgent']);
+      expect(status.conditions?.[0]?.message).toContain("get secret registration -o jsonpath='{.data.agent\\.yaml}'");
+      const expiresAt = '2026-01-02T12:00:00Z';
+      expect(status.registration).toEqual({ secretRef: { name: 'registration' }, expiresAt });
+    });
+
+    test('whose manifest two clusters used', () => {
+      const reused = registration({ 'paddock.dev/spent': 'Reused' });
+      const status = desiredStatus(inputs({ cluster: byAgent(), connection, registration: reused }));
+
+      expect(summaryOf(status)).toContain('Stalled=True RegistrationReused');
+      expect(status.registration).toBeUndefined();
+    });
+
+    test('leave out what the agent writes itself', () => {
+      const agent = { version: 'v1', replicas: 2 };
+      const observation = { connected, claim: 'ours', agent, lastHeartbeatAt: LATER } as const;
+      const cluster = byAgent({ version: 'v1.34.4', nodes: { total: 1 }, distribution: 'k3s' });
+      const status = desiredStatus(inputs({ cluster, connection, observation }));
+
+      expect(status).toMatchObject({ agent });
+      expect(Object.keys(status)).not.toEqual(expect.arrayContaining(['version']));
+      expect(isStatusCurrent(byAgent({ ...status, version: 'v1.34.4', nodes: { total: 1 } }), status)).toBe(true);
+    });
   });
 
   test('of one whose Secret comes after all say no more that it is missing', () => {
@@ -233,7 +259,6 @@ describe('comparing statuses', () => {
     const others = { type: 'Cleaned', status: 'True', reason: 'R', message: '', lastTransitionTime: 't' } as const;
     const written = {
       ...WORKING,
-      agent: { replicas: 2 },
       conditions: [others, ...(WORKING.conditions ?? [])].reverse(),
     };
 
@@ -244,6 +269,8 @@ describe('comparing statuses', () => {
     expect(isStatusCurrent(aCluster(WORKING), { ...WORKING, version: 'v1.35.0' })).toBe(false);
     expect(isStatusCurrent(aCluster({ ...WORKING, distribution: 'k3s' }), WORKING)).toBe(false);
     expect(isStatusCurrent(aCluster(), WORKING)).toBe(false);
+    // of an agent that the cluster had before
+    expect(isStatusCurrent(aCluster({ ...WORKING, agent: { replicas: 2 } }), WORKING)).toBe(false);
   });
 });
 
