@@ -37,8 +37,11 @@ test('a credential that is not known is told elsewhere', () => {
   expect(reasons(refusal(401), refusal(401))).toEqual([undefined, undefined]);
 });
 
-test('another answer than 403 is a failure to read', () => {
-  expect(reasons(refusal(500), refusal(500))).toEqual([undefined, 'ReadFailed']);
+test('another answer than 403 counts only when it lasts', () => {
+  const failures = Array.from({ length: 6 }, () => refusal(500));
+  const never = [undefined, undefined, undefined, undefined];
+  expect(reasons(...failures)).toEqual([...never, 'ReadFailed', 'ReadFailed']);
+  expect(reasons(...failures.slice(0, 4), undefined, ...failures.slice(0, 4))).not.toContain('ReadFailed');
 });
 
 test('the message is what the server says and what to do, the same at each try', () => {
