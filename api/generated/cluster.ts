@@ -216,7 +216,8 @@ export interface ClusterStatusNodes {
    */
   ready?: number;
   /**
-   * Number of nodes with label node-role.kubernetes.io/control-plane.
+   * Number of nodes with label node-role.kubernetes.io/control-plane, or the older
+   * node-role.kubernetes.io/master.
    */
   controlPlane?: number;
   /**
@@ -228,7 +229,7 @@ export interface ClusterStatusNodes {
    */
   worker?: number;
   /**
-   * Nodes that are not well, at most 50 named.
+   * Nodes that are not well, at most 50 named, those that are not ready first.
    */
   unhealthy?: ClusterStatusNodesUnhealthy[];
 }
@@ -241,7 +242,7 @@ export interface ClusterStatusNodesUnhealthy {
    */
   name: string;
   /**
-   * What is wrong with it. Example: NotReady, DiskPressure.
+   * What is wrong with it: NotReady, DiskPressure, MemoryPressure, PIDPressure, NetworkUnavailable.
    */
   reasons?: string[];
 }

@@ -27,6 +27,10 @@ const json =
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   };
 
+const listNothing: Answer = response => {
+  response.writeHead(200, { 'content-type': 'application/json' }).write(`${JSON.stringify(NOTHING_LISTED)}\n`);
+};
+
 const kubeSystem = json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } });
 const forbidden = json({ kind: 'Status', reason: 'Forbidden', message: 'configmaps "claim" is forbidden' }, 403);
 
@@ -137,12 +141,48 @@ describe('a session', () => {
     expect(writes()).toEqual([]);
   });
 
+  test('looks at no node of a cluster that is somebody else’s, and counts those of one that becomes ours', async () => {
+    const claim = answers[CLAIM_PATH];
+    answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
+    answers['/api/v1/nodes'] = listNothing;
+    answers['/api/v1/pods'] = listNothing;
+    const session = openSession();
+    await until('a verdict', () => session.observation.claim !== undefined);
+    await until('more heartbeats', () => requests.filter(request => request === 'GET /readyz').length >= 5);
+    expect(requests).not.toContain('GET /api/v1/nodes');
+    expect(requests).not.toContain('GET /api/v1/pods');
+
+    if (claim) answers[CLAIM_PATH] = claim;
+    answers[CLAIMS_PATH] = listNothing;
+
+    await until('the nodes', () => session.observation.inventory?.summary?.nodes.total === 0);
+  });
+
+  test('tells no more of nodes when the cluster is taken by somebody else', async () => {
+    let claims: ServerResponse | undefined;
+    answers['/api/v1/nodes'] = listNothing;
+    answers['/api/v1/pods'] = listNothing;
+    answers[CLAIMS_PATH] = (response, request) => {
+      listNothing(response, request);
+      claims = response;
+    };
+    const session = openSession();
+    await until('the nodes', () => session.observation.inventory?.summary !== undefined && claims !== undefined);
+
+    const metadata = { name: 'claim', namespace: 'paddock-system', resourceVersion: '8' };
+    const theirs = { metadata, data: { hub: 'other', cluster: 'x', name: 'theirs' } };
+    claims?.write(`${JSON.stringify({ type: 'ADDED', object: theirs })}\n`);
+
+    await until('the loss', () => session.observation.claim !== 'ours');
+    expect(session.observation).not.toHaveProperty('inventory');
+  });
+
   test('takes a claim whose deletion nobody told it of', async () => {
     const claim = answers[CLAIM_PATH];
     answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
-    answers[CLAIMS_PATH] = response => {
+    answers[CLAIMS_PATH] = (response, request) => {
       if (claim) answers[CLAIM_PATH] = claim; // by the time of the list it is theirs no more
-      response.writeHead(200, { 'content-type': 'application/json' }).write(`${JSON.stringify(NOTHING_LISTED)}\n`);
+      listNothing(response, request);
     };
 
     const session = openSession();

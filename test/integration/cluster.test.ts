@@ -32,6 +32,7 @@ describe('a local Cluster', () => {
     const created = await fleet.importLocal();
 
     await clusters.becomes('local', 'Ready', { status: 'True' });
+    await clusters.becomes('local', 'NodesReady', { status: 'True' });
 
     const { status } = await clusters.get('local');
     expect(status).toMatchObject({
@@ -40,7 +41,7 @@ describe('a local Cluster', () => {
       distribution: 'kubernetes',
       apiServer: { url: hub.controlPlane.url, caSHA256: expect.stringMatching(/^[0-9a-f]{64}$/) },
     });
-    expect(status?.conditions?.map(({ type }) => type).sort()).toEqual(['Connected', 'Ready']);
+    expect(status?.conditions?.map(({ type }) => type).sort()).toEqual(['Connected', 'NodesReady', 'Ready']);
     const claim = await hub.client.get(ConfigMaps, CLAIM);
     expect(claim.data).toMatchObject({ cluster: created.metadata.uid, name: 'local' });
     const namespace = await hub.client.get(Namespaces, { name: 'c-local' });
@@ -92,6 +93,7 @@ describe('a pushed Cluster', () => {
     await clusters.putKubeconfig('edge-1', edge.controlPlane.adminKubeconfig);
 
     await clusters.becomes('edge-1', 'Ready', { status: 'True' });
+    await clusters.becomes('edge-1', 'NodesReady', { status: 'True' });
 
     const { status, metadata } = await clusters.get('edge-1');
     expect(status?.apiServer?.url).toBe(edge.controlPlane.url);

@@ -129,7 +129,7 @@ export class Inventory {
     if (this.#stopped || (this.#due && this.#due.at <= at)) return;
     const { clock } = this.#options;
     this.#due?.cancel();
-    this.#due = { at, cancel: clock.after(at - clock.monotonic(), () => this.#report()) };
+    this.#due = { at, cancel: clock.after(Math.max(0, at - clock.monotonic()), () => this.#report()) };
   }
 
   #report(): void {

@@ -7,13 +7,18 @@ export interface Unreadable {
   readonly message: string;
 }
 
+/** Looks in a row that must find a failure other than 403: as long as a /readyz may fail before it counts. */
+const PATIENCE = 4;
+
 /**
- * Tells a server that refuses to show a kind from one that is away or has just started: only the second refusal in a
- * row counts, and silence is no answer. Asked from time to time, since an informer tries again by itself.
+ * Tells a server that does not show a kind from one that is away, has just started or is busy: only the second refusal
+ * in a row counts, another failure only when it lasts, and silence is no answer. Asked from time to time, since an
+ * informer tries again by itself.
  */
 export class Readable {
   readonly #informer: Pick<Informer<KubeObject>, 'known' | 'failure' | 'resource'>;
-  #doubt: ApiError | undefined;
+  #first: ApiError | undefined;
+  #looks = 0;
   #problem: Unreadable | undefined;
 
   constructor(informer: Pick<Informer<KubeObject>, 'known' | 'failure' | 'resource'>) {
@@ -29,9 +34,15 @@ export class Readable {
     const { known, failure, resource } = this.#informer;
     if (known) this.#problem = undefined;
     // a credential that is not known at all is told by the probes
-    if (!(failure instanceof ApiError) || isUnauthorized(failure)) this.#doubt = undefined;
-    else if (this.#doubt === undefined) this.#doubt = failure;
-    else if (this.#doubt !== failure) this.#problem = unreadable(resource, failure);
+    if (!(failure instanceof ApiError) || isUnauthorized(failure)) {
+      this.#first = undefined;
+      this.#looks = 0;
+      return;
+    }
+    this.#first ??= failure;
+    this.#looks += 1;
+    const lasting = isForbidden(failure) || this.#looks > PATIENCE;
+    if (failure !== this.#first && lasting) this.#problem = unreadable(resource, failure);
   }
 }
 
