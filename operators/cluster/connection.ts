@@ -14,6 +14,11 @@ export interface Connection {
   readonly hash: string;
 }
 
+/** For messages: where a connection goes. */
+export function nameOf({ server = 'the hub' }: Connection): string {
+  return server;
+}
+
 /** What the spec and its Secret say about the connection. */
 export type ConnectionState =
   | { readonly kind: 'usable'; readonly connection: Connection }

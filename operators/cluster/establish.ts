@@ -9,6 +9,7 @@ import {
   AlreadyClaimedError,
   assertClaim,
   CLAIM,
+  type ConfigMap,
   ConfigMaps,
   claim,
   isPredecessor,
@@ -93,6 +94,24 @@ export async function takeClaim(
     }
   }
   await claim(client, owner, clusterName, signal);
+}
+
+/** Tells of the claim as it is and changes, and when there is none. Ends with the cluster. */
+export function watchClaim(
+  { cache }: ClusterConnection,
+  { seen, gone }: { readonly seen: (claim: ConfigMap) => void; readonly gone: () => void },
+  signal: AbortSignal,
+): void {
+  const claims = cache.informer(ConfigMaps, {
+    namespace: CLAIM.namespace,
+    fieldSelector: `metadata.name=${CLAIM.name}`,
+  });
+  claims.subscribe({ applied: seen, deleted: gone });
+  // one that went between somebody's look at it and the first list is told as nothing
+  claims.whenSynced(signal).then(
+    () => claims.get(CLAIM) ?? gone(),
+    () => undefined,
+  );
 }
 
 /** What a failed claim means. */

@@ -1,5 +1,15 @@
 import type { Clock } from '#runtime';
-import { deadline, expire, type Health, type HealthStart, observe, resume, retimed, startHealth } from './health.ts';
+import {
+  deadline,
+  expire,
+  type Health,
+  type HealthStart,
+  moved,
+  observe,
+  resume,
+  retimed,
+  startHealth,
+} from './health.ts';
 import type { Outcome } from './outcome.ts';
 
 /** A deadline noticed this late means that the process did not run meanwhile. */
@@ -26,6 +36,12 @@ export class HealthMonitor {
 
   observe(outcome: Outcome): void {
     this.#health = observe(this.#health, outcome, this.#clock.monotonic());
+    this.#arm();
+  }
+
+  /** The cluster has answered over a connection to this server, which is the one in use from now on. */
+  move(server: string): void {
+    this.#health = moved(this.#health, server, this.#clock.monotonic());
     this.#arm();
   }
 

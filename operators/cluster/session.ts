@@ -7,8 +7,8 @@ import {
   errorMessage,
   jsonEqual,
 } from '#runtime';
-import { AlreadyClaimedError, assertClaim, CLAIM, type ConfigMap, ConfigMaps } from '../engagement/claim.ts';
-import type { Connection } from './connection.ts';
+import { AlreadyClaimedError, assertClaim, type ConfigMap } from '../engagement/claim.ts';
+import { type Connection, nameOf } from './connection.ts';
 import {
   type ClaimRequest,
   claimProblem,
@@ -17,9 +17,11 @@ import {
   type Problem,
   takeClaim,
   versionProblem,
+  watchClaim,
 } from './establish.ts';
-import { deadline, expire, type Health, moved, observe, probeEveryMs, resume, retimed, startHealth } from './health.ts';
+import { probeEveryMs } from './health.ts';
 import { Inventory, type InventoryState } from './inventory/inventory.ts';
+import { HealthMonitor } from './monitor.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 import { Trial, withTrialProblem } from './trial.ts';
 
@@ -49,8 +51,6 @@ export interface SessionOptions {
 
 /** The status waits this long for a new connection's version and claim, to be written once with them. */
 const SETTLE_MS = 1_000;
-/** A deadline noticed this late means that the process did not run meanwhile. */
-const AWAY_MS = 2_000;
 
 /**
  * One connection to one cluster, with sockets, timers and an end of its own: probes it, learns what it
@@ -67,12 +67,11 @@ export class Session {
   #trial: Trial | undefined;
   readonly #cluster: ClusterConnection;
   readonly #ended: Promise<void>;
-  #health: Health;
+  readonly #monitor: HealthMonitor;
   #identity: Identity | undefined;
   #claim: 'ours' | Problem | undefined;
   #lastHeartbeatAt: number | undefined;
   #published: Observation = {};
-  #cancelDeadline: () => void = () => undefined;
   /** Counts what makes version and claim worth another look; {@link #settledAt} is the count last looked at. */
   #doubts = 1;
   #settledAt = 0;
@@ -86,14 +85,13 @@ export class Session {
     this.#connection = connection;
     const { timeoutMs, credentials } = connection;
     const start = { server: nameOf(connection), timeoutMs, answered: before.answered, assumed: before.connected };
-    this.#health = startHealth(start, clock.monotonic());
+    this.#monitor = new HealthMonitor(start, clock, () => this.#publish());
     this.#cluster = new ClusterConnection({ ...cluster, credentials, clock, onReplaced: () => this.#doubt() });
-    this.#armDeadline();
     this.#ended = this.#run();
   }
 
   get observation(): Observation {
-    const connected = withTrialProblem(this.#health.connected, this.#trial?.problem);
+    const connected = withTrialProblem(this.#monitor.health.connected, this.#trial?.problem);
     return {
       ...(connected ? { connected } : {}),
       ...(this.#identity ? { identity: this.#identity } : {}),
@@ -112,7 +110,7 @@ export class Session {
     const sameKind = (connection.server === undefined) === (this.#connection.server === undefined);
     if (!sameKind || uid !== this.#options.claim.owner.cluster) return false;
     const inUse = connection.hash === this.#connection.hash;
-    if (!inUse && this.#health.connected?.status !== 'True') return false;
+    if (!inUse && this.#monitor.health.connected?.status !== 'True') return false;
     this.#retime(connection);
     if (this.#trial?.connection.hash === connection.hash) return true;
     this.#trial?.stop();
@@ -125,7 +123,7 @@ export class Session {
     this.#stop.abort(new Error('the connection was given up'));
     this.#wake.abort();
     this.#trial?.stop();
-    this.#cancelDeadline();
+    this.#monitor.stop();
     await Promise.all([this.#ended, this.#cluster.stop()]);
   }
 
@@ -143,7 +141,7 @@ export class Session {
       if (outcome.kind === 'healthy') await this.#settle();
       this.#publish();
       const { intervalMs } = this.#connection;
-      const wait = probeEveryMs(this.#health, intervalMs) - (clock.monotonic() - startedAt);
+      const wait = probeEveryMs(this.#monitor.health, intervalMs) - (clock.monotonic() - startedAt);
       await clock.sleep(Math.max(wait, intervalMs / 10), this.#wake.signal);
       if (!this.#stopped && this.#wake.signal.aborted) this.#wake = new AbortController();
     }
@@ -152,8 +150,7 @@ export class Session {
   #retime({ intervalMs, timeoutMs }: Connection): void {
     if (intervalMs === this.#connection.intervalMs && timeoutMs === this.#connection.timeoutMs) return;
     this.#connection = { ...this.#connection, intervalMs, timeoutMs };
-    this.#health = retimed(this.#health, timeoutMs, this.#options.clock.monotonic());
-    this.#armDeadline();
+    this.#monitor.retime(timeoutMs);
     this.#wake.abort();
   }
 
@@ -164,8 +161,7 @@ export class Session {
       if (this.#trial === trial) this.#trial = undefined;
       const { intervalMs, timeoutMs } = this.#connection;
       this.#connection = { ...connection, intervalMs, timeoutMs };
-      this.#health = moved(this.#health, nameOf(connection), clock.monotonic());
-      this.#armDeadline();
+      this.#monitor.move(nameOf(connection));
       this.#doubt(); // address and CA are another's, and so may be the version
       this.#options.onChange(); // what is wanted may be another one by now
     };
@@ -184,29 +180,14 @@ export class Session {
   }
 
   #learn(outcome: Outcome): void {
-    const { clock } = this.#options;
-    this.#health = observe(this.#health, outcome, clock.monotonic());
-    this.#armDeadline();
-    if (outcome.kind === 'healthy') this.#lastHeartbeatAt = clock.now();
+    this.#monitor.observe(outcome);
+    if (outcome.kind === 'healthy') this.#lastHeartbeatAt = this.#options.clock.now();
     else this.#doubts += 1; // what comes back may have been upgraded, or be another cluster
-  }
-
-  #armDeadline(): void {
-    const { clock } = this.#options;
-    this.#cancelDeadline();
-    const due = deadline(this.#health);
-    if (due === undefined) return;
-    this.#cancelDeadline = clock.after(Math.max(0, due - clock.monotonic()), () => {
-      const now = clock.monotonic();
-      this.#health = now - due > AWAY_MS ? resume(this.#health, now) : expire(this.#health, now);
-      this.#armDeadline();
-      this.#publish();
-    });
   }
 
   #doubt(): void {
     this.#doubts += 1;
-    if (this.#health.connected?.status === 'True') void this.#settle();
+    if (this.#monitor.health.connected?.status === 'True') void this.#settle();
   }
 
   /** Looks at version and claim if there is reason to; comes back when that is done, or takes long. */
@@ -251,18 +232,9 @@ export class Session {
   #guardClaim(): void {
     if (this.#guarding) return;
     this.#guarding = true;
-    const selection = { namespace: CLAIM.namespace, fieldSelector: `metadata.name=${CLAIM.name}` };
-    const claims = this.#cluster.cache.informer(ConfigMaps, selection);
-    claims.subscribe({
-      applied: object => this.#claimSeen(object),
-      deleted: () => this.#doubt(),
-    });
+    const heard = { seen: (claim: ConfigMap) => this.#claimSeen(claim), gone: () => this.#doubt() };
+    watchClaim(this.#cluster, heard, this.#stop.signal);
     this.#cluster.start();
-    // one that went between our look at it and the first list is told as nothing
-    claims.whenSynced(this.#stop.signal).then(
-      () => claims.get(CLAIM) ?? this.#doubt(),
-      () => undefined,
-    );
   }
 
   #claimSeen(object: ConfigMap): void {
@@ -282,9 +254,4 @@ export class Session {
     this.#published = observation;
     this.#options.onChange();
   }
-}
-
-/** For messages: where a connection goes. */
-function nameOf({ server = 'the hub' }: Connection): string {
-  return server;
 }
