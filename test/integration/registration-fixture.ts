@@ -8,7 +8,7 @@ import { type Fleet, type SecretObject, SecretType } from '../support/fleet.ts';
 import { TokenUser } from '../support/token-user.ts';
 
 interface LeaseObject extends KubeObject {
-  readonly spec?: { readonly holderIdentity?: string };
+  readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string };
 }
 export const LeaseType: ResourceType<LeaseObject> = Leases;
 
