@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { clusterNamespace } from '#api';
-import { findCondition } from '#runtime';
+import { type Clock, findCondition, systemClock } from '#runtime';
 import { newAuthority } from '../../hack/control-plane/certificates.ts';
 import { CREDENTIAL } from '../../operators/agent/credential.ts';
+import { claimsOf } from '../../operators/cluster/registration/token.ts';
 import {
   endingAt,
   presentRegistration,
@@ -142,6 +143,26 @@ describe('an agent', () => {
     const after = await fleet.edge(1).client.get(SecretType, CREDENTIAL);
     expect(after.metadata?.resourceVersion).toBe(before.metadata?.resourceVersion);
     expect(await given.uses('one')).toEqual([`registration-${one['token-id']}`]);
+  });
+
+  test('renews its token a day later, long before it ends', async () => {
+    const before = await storedToken(fleet.edge(1));
+    await agent.stop();
+    const hurried: Clock = {
+      ...systemClock,
+      now: () => Date.now() + 25 * 3_600_000,
+      sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 1_000), signal),
+    };
+
+    agent = given.start(1, { clock: hurried });
+
+    await eventually(async () => (await storedToken(fleet.edge(1))) !== before, {
+      timeoutMs: 30_000,
+      what: 'the agent has another token',
+    });
+    expect(claimsOf((await storedToken(fleet.edge(1))) ?? '').lifetimeMs).toBe(168 * 3_600_000);
+    await given.heartbeatAfter('one');
+    expect(await given.uses('one')).toHaveLength(1);
   });
 
   test('whose registration is used leaves nothing to a second', async () => {

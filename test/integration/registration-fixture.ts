@@ -2,7 +2,13 @@ import { clusterNamespace } from '#api';
 import { type KubeObject, Leases, type ResourceType } from '#runtime';
 import { RegistrationError } from '../../operators/agent/manifest-secret.ts';
 import { presentRegistration, type RegistrationValues, valuesOf } from '../support/agent-registrations.ts';
-import { createAgentCluster, manifestOf, type RunningAgent, startAgent } from '../support/agents.ts';
+import {
+  createAgentCluster,
+  manifestOf,
+  type RunningAgent,
+  type StartAgentOptions,
+  startAgent,
+} from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, type SecretObject, SecretType } from '../support/fleet.ts';
 import { TokenUser } from '../support/token-user.ts';
@@ -31,8 +37,8 @@ export class RegistrationFixture {
   }
 
   /** Starts the agent of a downstream; stopped with the fixture at the latest. */
-  start(edge: number): RunningAgent {
-    const agent = startAgent(this.#fleet.edge(edge));
+  start(edge: number, options: StartAgentOptions = {}): RunningAgent {
+    const agent = startAgent(this.#fleet.edge(edge), options);
     this.#agents.push(agent);
     return agent;
   }
