@@ -8,13 +8,13 @@ import { type Copy, SHARED_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import type { MemberNamespace } from './membership.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
-import { homeProjectKey, type Plans, projectKeyOf, sourceProjectKey } from './plans.ts';
+import { type Plans, projectKeyOf } from './plans.ts';
 
 export interface EngagedOptions {
   readonly cluster: Cluster;
   readonly fieldManager: string;
   readonly plans: Plans;
-  readonly deletions: Deletions;
+  readonly deletions: Pick<Deletions, 'verdict'>;
   /** The Clusters of the hub. */
   readonly clusters: Informer<ClusterObject>;
   /** Namespaces of project `system` beside `kube-*`. */
@@ -123,11 +123,8 @@ export class EngagedProjects {
 
   #watchHub(): void {
     const { cluster, clusters, plans } = this.#options;
-    const ofKey = (key: string | undefined) => this.#namespacesOf(key);
-    const mine = (informer: Informer<KubeObject>, keyOf: (object: KubeObject) => string | undefined) =>
-      this.#controller.watches(informer, object => ofKey(keyOf(object)));
-    this.#controller.watches(plans.projects, project => ofKey(projectKeyOf(project)), { predicate: specChanged });
-    for (const kind of SHARED_KINDS) mine(plans.sources[kind], sourceProjectKey);
+    const members = (project: Project) => this.#namespacesOf(projectKeyOf(project));
+    this.#controller.watches(plans.projects, members, { predicate: specChanged });
     this.#controller.watches(
       clusters,
       object => (object.metadata.name === cluster.name ? this.#defaultMembers() : []),
@@ -135,8 +132,14 @@ export class EngagedProjects {
         predicate: (object, old) => object.spec.defaultProjects !== old?.spec.defaultProjects,
       },
     );
-    mine(plans.namespaces, namespace => homeProjectKey(namespace.metadata?.name ?? ''));
-    cluster.signal.addEventListener('abort', () => this.#changedAll(), { once: true });
+    const unsubscribe = plans.subscribe(key => {
+      for (const name of this.#namespacesOf(key)) this.#controller.add(name);
+    });
+    const ended = () => {
+      unsubscribe();
+      this.#changedAll();
+    };
+    cluster.signal.addEventListener('abort', ended, { once: true });
   }
 
   #watchDownstream(): void {

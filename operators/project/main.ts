@@ -1,13 +1,13 @@
-import { ClusterResource, fieldManager } from '#api';
+import { ClusterResource, fieldManager, ProjectResource } from '#api';
 import { Controller } from '#runtime';
 import { FollowClusters } from '../engagement/follow.ts';
 import type { SetUp } from '../settings.ts';
 import { Deletions } from './deletion.ts';
 import { BACKOFF_MS, EngagedProjects } from './engaged.ts';
 import { ProjectEvents } from './events.ts';
-import { SHARED_KINDS } from './kinds.ts';
-import { homeProjectKey, Plans, projectKeyOf, sourceProjectKey } from './plans.ts';
+import { Plans, projectKeyOf } from './plans.ts';
 import { type ProjectScope, projectKeysOf, reconcileProject } from './project.ts';
+import { HubSharedObjects, homeProjectKey } from './shared.ts';
 
 /** A status is written at most this often while copies come in. */
 const STATUS_MS = 250;
@@ -20,7 +20,8 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
   const { hub, log } = manager;
   const manage = fieldManager('project');
   const client = hub.client.as(manage);
-  const plans = new Plans(hub);
+  const shared = new HubSharedObjects(hub);
+  const plans = new Plans({ projects: hub.cache.informer(ProjectResource), shared, hub: () => hub.uid });
   const clusters = hub.cache.informer(ClusterResource);
   const deletions = new Deletions(client, () => hub.uid);
   const events = new ProjectEvents(manager.recorder);
@@ -33,6 +34,7 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
     manager,
     client,
     plans,
+    namespaces: shared.namespaces,
     clusters,
     deletions,
     engaged: cluster => engaged.get(cluster),
@@ -79,10 +81,9 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
       signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
       controller
         .watches(plans.projects, project => keys(projectKeyOf(project)), { ownWrites: false })
-        .watches(plans.namespaces, namespace => keys(homeProjectKey(namespace.metadata?.name ?? '')))
+        .watches(shared.namespaces, namespace => keys(homeProjectKey(namespace.metadata?.name ?? '')))
         .watches(clusters, cluster => projectKeysOf(plans, cluster.metadata.name ?? ''), { afterMs: STATUS_MS });
-      for (const kind of SHARED_KINDS)
-        controller.watches(plans.sources[kind], source => keys(sourceProjectKey(source)), { afterMs: STATUS_MS });
+      plans.subscribe(key => controller.add(key, { afterMs: STATUS_MS }));
       void Promise.all([plans.whenSynced(signal), clusters.whenSynced(signal)]).then(
         () => controller.start(signal),
         () => undefined,

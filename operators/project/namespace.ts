@@ -24,7 +24,7 @@ export interface NamespaceScope {
   readonly plans: Plans;
   readonly members: Members;
   readonly conflicts: Conflicts;
-  readonly deletions: Deletions;
+  readonly deletions: Pick<Deletions, 'verdict'>;
   readonly defaults: DefaultProjects;
   readonly hub: string;
   /** Told after each reconcile what can't be served in the namespace. */

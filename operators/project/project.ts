@@ -14,6 +14,7 @@ import {
   hasFinalizer,
   type Informer,
   isConditionTrue,
+  type KubeObject,
   type Manager,
   Namespaces,
   type ReconcileContext,
@@ -31,6 +32,8 @@ export interface ProjectScope {
   readonly manager: Manager;
   readonly client: Client;
   readonly plans: Plans;
+  /** Every namespace of the hub. */
+  readonly namespaces: Informer<KubeObject>;
   readonly clusters: Informer<ClusterObject>;
   readonly deletions: Deletions;
   readonly engaged: (cluster: string) => EngagedProjects | undefined;
@@ -68,14 +71,14 @@ export async function reconcileProject(
 
 /** The phase that keeps `p-<cluster>--<project>`. */
 async function home(
-  { client, manager, plans }: ProjectScope,
+  { client, manager, namespaces }: ProjectScope,
   project: Project,
   cluster: string,
   signal: AbortSignal,
 ): Promise<Obstacle | undefined> {
   const name = projectNamespace(cluster, project.metadata.name ?? '');
   try {
-    const existing = plans.namespaces.get({ name });
+    const existing = namespaces.get({ name });
     const state = await ensureHome({ client, hub: manager.hub.uid, signal }, project, cluster, existing);
     if (state === 'ours') return undefined;
     return { reason: 'NamespacePending', message: `waiting for namespace ${name}, which is ${state}` };
@@ -148,13 +151,13 @@ async function remove(
 }
 
 async function removeHome(
-  { client, plans }: ProjectScope,
+  { client, namespaces }: ProjectScope,
   project: Project,
   cluster: string,
   signal: AbortSignal,
 ): Promise<void> {
   const name = projectNamespace(cluster, project.metadata.name ?? '');
-  const existing = plans.namespaces.get({ name });
+  const existing = namespaces.get({ name });
   if (existing && homeState(existing, cluster, project.metadata.name ?? '') === 'ours')
     await client.delete(Namespaces, { name }, { uid: existing.metadata?.uid, signal });
 }
