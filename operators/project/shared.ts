@@ -120,9 +120,10 @@ export class OwnSharedObjects implements SharedObjects {
     this.#listeners.add(changed);
   }
 
+  /** From when the hub has made the namespace, and so is about to let the agent read there. */
   #watch(project: Project): void {
     const namespace = homeOf(project);
-    if (this.#homes.has(namespace)) return;
+    if (this.#homes.has(namespace) || project.status?.namespace === undefined) return;
     const informer = (kind: SharedKind) => this.#hub.cache.informer(SourceTypes[kind], { ...SHARED, namespace });
     const informers = { Secret: informer('Secret'), ConfigMap: informer('ConfigMap') };
     this.#homes.set(namespace, informers);
