@@ -101,7 +101,10 @@ function aCluster(name: string): Cluster {
 }
 
 async function all(client: Client, what: string, holds: (cluster: Cluster) => boolean): Promise<void> {
-  const one = async () => (await client.list(ClusterResource)).items.every(holds);
+  const one = async () => {
+    await rest(200);
+    return (await client.list(ClusterResource)).items.every(holds);
+  };
   await eventually(one, { timeoutMs: READY_MS, what: `all clusters are ${what}` });
 }
 
@@ -114,10 +117,11 @@ async function createProjects(client: Client, clusterNames: readonly string[]): 
       ),
     );
   }
-  const ready = async () =>
-    (await client.list(ProjectResource)).items.every(
-      ({ status }) => isConditionTrue(status?.conditions, 'Ready') && status?.namespaces?.total === 1,
-    );
+  const ready = async () => {
+    await rest(2_000);
+    const { items } = await client.list(ProjectResource);
+    return items.every(({ status }) => isConditionTrue(status?.conditions, 'Ready') && status?.namespaces?.total === 1);
+  };
   await eventually(ready, { timeoutMs: READY_MS, what: 'all projects are ready' });
 }
 
