@@ -162,13 +162,14 @@ export class Registrations implements Runnable {
     if (known) await ensureDerived(this.#client, derived, known, signal);
   }
 
-  /** The namespaces of the cluster's projects. */
+  /** The namespaces of the cluster's projects, by label and name: labels alone must not open a namespace to an agent. */
   #homesOf(cluster: string): string[] {
     return this.#namespaces
       .list()
       .filter(({ metadata }) => !metadata?.deletionTimestamp && metadata?.labels?.[LABEL_CLUSTER] === cluster)
       .filter(({ metadata }) => metadata?.labels?.[LABEL_PROJECT_HOME] !== undefined)
-      .map(({ metadata }) => metadata?.name ?? '');
+      .map(({ metadata }) => metadata?.name ?? '')
+      .filter(name => parseProjectNamespace(name)?.cluster === cluster);
   }
 
   /** One step from what the Secret `registration` is to what it should be. */
