@@ -18,8 +18,9 @@ import {
 import type { Verdict } from './deletion.ts';
 import { BACKOFF_MS, STATUS_MS } from './engaged.ts';
 import { Engagements } from './engagements.ts';
+import { OwnSharedObjects } from './own-shared.ts';
 import { Plans, projectKeyOf, projectKeysOf } from './plans.ts';
-import { OwnSharedObjects } from './shared.ts';
+
 import { gatherFacts } from './status.ts';
 import { agentStatusOf, deletionTold } from './status-parts.ts';
 
@@ -96,7 +97,10 @@ async function reconcileSeen(
 ): Promise<Result | undefined> {
   const project = plans.projects.get(key);
   const engaged = engagements.get(cluster);
-  if (!project || isPaused(project.metadata) || !engaged?.settled || !shared.isKnown(project)) return undefined;
+  if (!project || isPaused(project.metadata) || !engaged?.settled) return undefined;
+  // the namespace of one that is being deleted may be gone before it
+  const stands = shared.isKnown(project) && shared.homeState(project) === 'ours';
+  if (!stands && !project.metadata.deletionTimestamp) return undefined;
   if (!isConditionTrue(clusters.get({ name: cluster })?.status?.conditions, 'Connected')) return undefined;
   const status = agentStatusOf({
     project,

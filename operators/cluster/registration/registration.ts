@@ -14,6 +14,7 @@ import {
   PLANE_HUB,
   parseClusterNamespace,
   parseProjectNamespace,
+  projectNamespace,
 } from '#api';
 import {
   type Client,
@@ -166,10 +167,8 @@ export class Registrations implements Runnable {
   #homesOf(cluster: string): string[] {
     return this.#namespaces
       .list()
-      .filter(({ metadata }) => !metadata?.deletionTimestamp && metadata?.labels?.[LABEL_CLUSTER] === cluster)
-      .filter(({ metadata }) => metadata?.labels?.[LABEL_PROJECT_HOME] !== undefined)
-      .map(({ metadata }) => metadata?.name ?? '')
-      .filter(name => parseProjectNamespace(name)?.cluster === cluster);
+      .filter(({ metadata }) => !metadata?.deletionTimestamp && isHome(metadata ?? {}, cluster))
+      .map(({ metadata }) => metadata?.name ?? '');
   }
 
   /** One step from what the Secret `registration` is to what it should be. */
@@ -281,4 +280,9 @@ export class Registrations implements Runnable {
 /** The cluster's namespace is there and carries the cluster's label. */
 function isOurs(namespace: KubeObject | undefined, cluster: string): boolean {
   return !namespace?.metadata?.deletionTimestamp && namespace?.metadata?.labels?.[LABEL_CLUSTER] === cluster;
+}
+
+function isHome({ name, labels }: KubeObject['metadata'] & object, cluster: string): boolean {
+  const project = labels?.[LABEL_PROJECT_HOME];
+  return labels?.[LABEL_CLUSTER] === cluster && project !== undefined && name === projectNamespace(cluster, project);
 }
