@@ -76,9 +76,9 @@ export class Manager {
     };
   }
 
-  /** The latest renewals of the leases, by which versions of Leases in the hub can be dated; none without leader election. */
-  get renewals(): readonly Renewal[] {
-    return this.#leases.flatMap(lease => lease.renewals);
+  /** The latest renewals of the leases, by which versions of other Leases there can be dated; see `writtenAfter`. */
+  get renewals(): readonly Renewal[] | undefined {
+    return this.#leases.length === 0 ? undefined : this.#leases.flatMap(lease => lease.renewals);
   }
 
   add(runnable: Runnable): void {

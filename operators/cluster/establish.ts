@@ -34,7 +34,7 @@ export interface Identity {
 
 /** Why a cluster that answers can't be used. A terminal one stays until something changes. */
 export interface Problem {
-  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed';
+  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed' | 'Engaging';
   readonly message: string;
   readonly terminal: boolean;
 }
