@@ -8,6 +8,7 @@ import {
   jsonEqual,
 } from '#runtime';
 import { AlreadyClaimedError, assertClaim, type ConfigMap } from '../engagement/claim.ts';
+import type { Problem } from '../engagement/heartbeat.ts';
 import { type Connection, nameOf } from './connection.ts';
 import type { Engagement } from './engagement.ts';
 import {
@@ -15,7 +16,6 @@ import {
   claimProblem,
   type Identity,
   identify,
-  type Problem,
   takeClaim,
   versionProblem,
   watchClaim,
