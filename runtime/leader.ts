@@ -75,6 +75,7 @@ export class LeaderElection {
   #renewedAt = Number.NEGATIVE_INFINITY;
   #observed: { readonly version: string; readonly at: number } | undefined;
   #lease: Lease | undefined;
+  #holder: string | undefined;
   #renewals: readonly Renewal[] = [];
 
   constructor(options: LeaderElectionOptions) {
@@ -97,10 +98,9 @@ export class LeaderElection {
     return clock.monotonic() - this.#renewedAt < renewDeadlineMs;
   }
 
-  /** Who else had it at the last look; undefined when nobody had, or that is not known. */
+  /** Who else had it when it was last looked at; undefined when nobody had. */
   get holder(): string | undefined {
-    const holder = this.#lease?.spec?.holderIdentity;
-    return holder === this.#options.identity ? undefined : holder || undefined;
+    return this.#holder;
   }
 
   /** The latest renewals, the oldest first. */
@@ -178,7 +178,8 @@ export class LeaderElection {
       const lease = this.#lease?.spec?.holderIdentity === identity ? this.#lease : await this.#read(signal);
       this.#lease = lease;
       if (lease && !this.#mayTake(lease)) {
-        this.#renewedAt = Number.NEGATIVE_INFINITY; // it is known to be another's
+        this.#holder = lease.spec?.holderIdentity;
+        this.#renewedAt = Number.NEGATIVE_INFINITY;
         return false;
       }
       this.#lease = await this.#take(lease, signal);
@@ -194,6 +195,7 @@ export class LeaderElection {
 
   #renewed(at: number): void {
     this.#renewedAt = at;
+    this.#holder = undefined;
     const version = this.#lease?.metadata?.resourceVersion ?? '';
     this.#renewals = [...this.#renewals, { version, at }].slice(-REMEMBERED);
   }
