@@ -84,7 +84,7 @@ export class Engagement {
 
   /** @throws WriteRefusedError unless the Lease is held */
   assertHeld(): void {
-    if (this.#election.held) return;
+    if (this.#election.held && !this.#stop.signal.aborted) return;
     const { message } = this.#problem ?? engagingProblem(this.#options.cluster, undefined);
     throw new WriteRefusedError(message);
   }
