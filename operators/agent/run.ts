@@ -16,6 +16,7 @@ import {
   type TransportOptions,
 } from '#runtime';
 import { parseDuration } from '../cluster/duration.ts';
+import { AGENT_TIMES, engagementKey } from '../engagement/lease.ts';
 import { setUpAgentProjects } from '../project/agent.ts';
 import { HubCredential } from './credential.ts';
 import { Heartbeats } from './heartbeat.ts';
@@ -116,9 +117,9 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
   const hubTransport = () => new Transport({ credentials: credential, maxInFlight: 2 });
   const leases = new Client(hubTransport(), { fieldManager: 'paddock-agent' });
   const engagement = new LeaderElection({
+    ...AGENT_TIMES,
+    ...engagementKey(name),
     client: leases,
-    namespace: clusterNamespace(name),
-    name: 'engagement',
     identity: `agent/${identity}`,
     log,
   });

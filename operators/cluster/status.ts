@@ -116,7 +116,7 @@ function agentFields({ cluster, observation, registration }: StatusInputs): Clus
 }
 
 /** Reasons of Ready that go by themselves, or are tried again. */
-const WORK_IN_PROGRESS = ['Connecting', 'NamespaceTerminating', 'NamespaceFailed', 'ClaimFailed'];
+const WORK_IN_PROGRESS = ['Connecting', 'NamespaceTerminating', 'NamespaceFailed', 'ClaimFailed', 'Engaging'];
 
 function connectedCondition(inputs: StatusInputs): ConditionIntent {
   const { cluster, namespace, connection, observation } = inputs;
@@ -187,7 +187,7 @@ function readyCondition(
   if (claim === 'ours')
     return { type, status: 'True', reason: 'Ready', message: 'the cluster is connected and belongs to this Cluster' };
   if (claim) return { type, status: 'False', reason: claim.reason, message: claim.message };
-  const before = existing(cluster.status, type, ['Ready']);
+  const before = existing(cluster.status, type, ['Ready', 'Engaging']);
   return (
     before ?? {
       type,
