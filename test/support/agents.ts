@@ -1,5 +1,5 @@
 import { type Cluster, ClusterResource, clusterNamespace } from '#api';
-import { createLogger, type TransportOptions } from '#runtime';
+import { createLogger, systemClock, type TransportOptions } from '#runtime';
 import { runAgent } from '../../operators/agent/run.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
@@ -75,6 +75,32 @@ export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptio
     ended,
     stop: async () => {
       stop.abort();
+      await ended;
+    },
+  };
+}
+
+/** Applies the manifest of a Cluster to the downstream once it is there. */
+export async function joinByAgent(fleet: Fleet, name: string, site: Site): Promise<void> {
+  await applyManifest(site, await manifestOf(fleet, name));
+}
+
+/** Starts the agent, and again whenever it ends by itself, as the kubelet does. */
+export function superviseAgent(site: Site, options: StartAgentOptions = {}): RunningAgent {
+  const stop = new AbortController();
+  let agent = startAgent(site, options);
+  const ended = (async () => {
+    while (!stop.signal.aborted) {
+      await agent.ended.catch(() => undefined);
+      await systemClock.sleep(500, stop.signal);
+      if (!stop.signal.aborted) agent = startAgent(site, options);
+    }
+  })();
+  return {
+    ended,
+    stop: async () => {
+      stop.abort();
+      await agent.stop().catch(() => undefined);
       await ended;
     },
   };
