@@ -156,7 +156,9 @@ export class ClusterReconciler implements Runnable {
     const session = this.#connect(cluster, connection, namespace);
     const observation = session?.observation ?? {};
     const registration = connection.kind === 'agent' ? this.#registrations.secret(name) : undefined;
-    const inputs = { cluster, namespace, connection, observation, registration, now: this.#clock.now() };
+    const { hubAddressUnknown } = this.#registrations;
+    const now = this.#clock.now();
+    const inputs = { cluster, namespace, connection, observation, registration, hubAddressUnknown, now };
     const status = desiredStatus(inputs);
     await this.#writeStatus(cluster, status, signal);
     if (error !== undefined) throw error;

@@ -82,6 +82,7 @@ export class Registrations implements Runnable {
   readonly #uses: Informer<KubeObject>;
   readonly #derived: ReadonlyMap<ResourceType, Informer<KubeObject>>;
   readonly #controller: Controller;
+  #hubAddressUnknown = false;
 
   constructor(options: RegistrationOptions) {
     this.#options = options;
@@ -109,6 +110,11 @@ export class Registrations implements Runnable {
   /** The metadata of the Secret `registration` of a cluster. */
   secret(cluster: string): KubeObject | undefined {
     return this.#secrets.registration.get({ namespace: clusterNamespace(cluster), name: REGISTRATION_SECRET });
+  }
+
+  /** No manifest can be made: nobody has said how agents reach the hub, and this process does so as only pods can. */
+  get hubAddressUnknown(): boolean {
+    return this.#hubAddressUnknown;
   }
 
   start(signal: AbortSignal): void {
@@ -213,7 +219,11 @@ export class Registrations implements Runnable {
     const { name = '', uid: clusterUid = '' } = cluster.metadata;
     const { hubAddress, hubCredentials, agentImage: image = DEFAULT_IMAGE } = this.#options.context;
     const hub = hubAddress ?? (await addressOf(hubCredentials));
-    if (!hub) return undefined; // the Cluster's status says so
+    this.#hubAddressUnknown = !hub;
+    if (!hub) {
+      this.#options.onChange(name); // the Cluster's status says so
+      return undefined;
+    }
     const namespace = clusterNamespace(name);
     const credential = this.#secrets.credential.get({ namespace, name: CREDENTIAL_SECRET });
     if (!credential || ownership(credential.metadata) === 'foreign') return { requeueAfterMs: WAIT_MS };
