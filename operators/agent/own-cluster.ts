@@ -58,9 +58,9 @@ export class OwnCluster implements Runnable {
     return this.#identity;
   }
 
-  /** What its API server has to complain about; undefined when it is ready. */
-  async unhealthy(signal: AbortSignal): Promise<string | undefined> {
-    const request = { method: 'GET', path: '/readyz', timeoutMs: 5_000, signal } as const;
+  /** What its API server has to complain about; undefined when it is ready. An answer is waited for this long [ms]. */
+  async unhealthy(timeoutMs: number, signal: AbortSignal): Promise<string | undefined> {
+    const request = { method: 'GET', path: '/readyz', timeoutMs, signal } as const;
     const outcome = await this.#probe.transport.request(request).then(outcomeOfAnswer, outcomeOfError);
     return outcome.kind === 'healthy' ? undefined : outcome.message;
   }

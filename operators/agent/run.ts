@@ -44,6 +44,7 @@ export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'>
 /** The Lease downstream that one of the replicas holds. */
 const LEASE = 'paddock-agent';
 const DEFAULT_INTERVAL = '5s';
+const READYZ_MS = 5_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
@@ -137,6 +138,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     clusters: own,
     ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
   });
+  const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);
   manager.add(credential);
   manager.add(
     new ObservedStatus({
@@ -154,11 +156,12 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
       identity,
       transport: hubTransport(),
       report: async signal => {
-        const unhealthy = await cluster.unhealthy(signal);
+        // a server that says nothing must not keep the heartbeat that tells of it
+        const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
         const { problem } = cluster;
         return { version: options.version, ...(unhealthy ? { unhealthy } : {}), ...(problem ? { problem } : {}) };
       },
-      intervalMs: () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL),
+      intervalMs,
       writeGuard: manager.writeGuard,
       clock,
       log,

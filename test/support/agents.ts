@@ -1,5 +1,5 @@
 import { type Cluster, ClusterResource, clusterNamespace } from '#api';
-import { createLogger, systemClock, type TransportOptions } from '#runtime';
+import { type Clock, type Credentials, createLogger, systemClock, type TransportOptions } from '#runtime';
 import { runAgent } from '../../operators/agent/run.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
@@ -46,26 +46,38 @@ export async function applyManifest(site: Site, manifest: string): Promise<void>
   if (code !== 0) throw new Error(`kubectl apply failed: ${stderr}`);
 }
 
+/** Of the choice between replicas: quicker than in production, so that tests need not wait long. */
+export const AGENT_TIMINGS = { leaseMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 };
+
+/** A kubeconfig of the downstream for the ServiceAccount that the manifest makes there. */
+export function agentKubeconfig({ controlPlane }: Site): string {
+  return controlPlane.kubeconfigFor({
+    user: 'system:serviceaccount:paddock-system:paddock-agent',
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
+  });
+}
+
 export interface StartAgentOptions {
   readonly identity?: string;
+  /** How it reaches its cluster [as the ServiceAccount of its manifest]. */
+  readonly downstream?: Credentials;
+  readonly clock?: Clock;
   readonly afterWrite?: TransportOptions['afterWrite'];
 }
 
 /** Starts the agent of a cluster to which its manifest was applied. */
-export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptions = {}): RunningAgent {
+export function startAgent(site: Site, options: StartAgentOptions = {}): RunningAgent {
+  const { identity, clock, afterWrite, downstream = credentialsOf(agentKubeconfig(site)) } = options;
   const stop = new AbortController();
-  const downstream = site.controlPlane.kubeconfigFor({
-    user: 'system:serviceaccount:paddock-system:paddock-agent',
-    groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
-  });
   const ended = runAgent(
     {
-      downstream: credentialsOf(downstream),
+      downstream,
       log: createLogger({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
       version: 'v0.0.0-test',
       freeze: true,
-      leaderElection: { leaseMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 },
+      leaderElection: AGENT_TIMINGS,
       ...(identity === undefined ? {} : { identity }),
+      ...(clock ? { clock } : {}),
       ...(afterWrite ? { transport: { afterWrite } } : {}),
     },
     stop.signal,
