@@ -1,4 +1,3 @@
-import { SYSTEM_NAMESPACE } from '#api';
 import {
   type Clock,
   Cluster,
@@ -11,7 +10,9 @@ import {
 } from '#runtime';
 import { claimProblem, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
 import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
+import { agentNamespace } from '../cluster/registration/manifest.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
+import type { HandBack } from './hand-back.ts';
 import type { Registration } from './manifest-secret.ts';
 
 export interface OwnClusterOptions {
@@ -21,6 +22,8 @@ export interface OwnClusterOptions {
   readonly credentials: Credentials;
   /** Lease `engagement` in the hub: its holder alone writes to the cluster. */
   readonly engagement: LeaderElection;
+  /** What is done with the cluster once its Cluster is being deleted. */
+  readonly handBack: HandBack;
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
   readonly clock: Clock;
 }
@@ -65,22 +68,24 @@ export class OwnCluster implements Runnable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { manager, clock } = this.#options;
-    while (!signal.aborted) {
+    const { manager, clock, handBack, engagement } = this.#options;
+    const stands = AbortSignal.any([signal, handBack.leaving]);
+    while (!stands.aborted) {
       try {
-        await this.#engageWhileHeld(signal);
+        await this.#engageWhileHeld(stands);
       } catch (error) {
-        if (signal.aborted) return;
+        if (stands.aborted) break;
         manager.log.warn({ reason: errorMessage(error) }, 'the cluster is not engaged; trying again');
       }
-      await clock.sleep(RETRY_MS, signal);
+      await clock.sleep(RETRY_MS, stands);
     }
+    if (!signal.aborted) await handBack.run(() => this.#connection(() => engagement.assertHeld()), signal);
   }
 
   /** Comes back when the engagement was lost, or can't be had now. */
   async #engageWhileHeld(signal: AbortSignal): Promise<void> {
-    const { manager, engagement, registration } = this.#options;
-    if (!(await this.#establish(signal))) return;
+    const { manager, engagement, registration, handBack } = this.#options;
+    if (!(await handBack.stands(signal)) || !(await this.#establish(signal))) return;
     await engagement.acquire(signal);
     if (signal.aborted) return;
     const cluster = this.#connection(() => engagement.assertHeld());
@@ -100,7 +105,10 @@ export class OwnCluster implements Runnable {
   async #establish(signal: AbortSignal): Promise<boolean> {
     const { registration, credentials } = this.#options;
     const owner = { hub: registration.hub, cluster: registration.clusterUid };
-    const systemNamespace = { metadata: { name: SYSTEM_NAMESPACE } };
+    const systemNamespace = agentNamespace(
+      { name: registration.cluster, uid: registration.clusterUid },
+      registration.hub,
+    );
     try {
       const { version } = await identify(this.#probe, credentials, signal);
       this.#problem = versionProblem(version);
