@@ -103,7 +103,8 @@ export class OwnCluster implements Runnable {
 
   /** Version and claim. Nothing is written to a cluster that is somebody else's. */
   async #establish(signal: AbortSignal): Promise<boolean> {
-    const { registration, credentials } = this.#options;
+    const { registration, credentials, handBack } = this.#options;
+    const isCurrent = (signal: AbortSignal) => handBack.stands(signal);
     const owner = { hub: registration.hub, cluster: registration.clusterUid };
     const systemNamespace = agentNamespace(
       { name: registration.cluster, uid: registration.clusterUid },
@@ -113,7 +114,7 @@ export class OwnCluster implements Runnable {
       const { version } = await identify(this.#probe, credentials, signal);
       this.#problem = versionProblem(version);
       if (this.#problem) return false;
-      await takeClaim(this.#probe, { owner, clusterName: registration.cluster, systemNamespace }, signal);
+      await takeClaim(this.#probe, { owner, clusterName: registration.cluster, systemNamespace, isCurrent }, signal);
       return true;
     } catch (error) {
       if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);

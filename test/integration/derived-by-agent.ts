@@ -106,3 +106,6 @@ export const INSTALLED = [
   'ClusterRole',
   'ClusterRoleBinding',
 ];
+
+/** What {@link DerivedByAgent.present} says before anything was taken away. */
+export const DERIVED = ['Secret token', 'ConfigMap settings', 'team'];

@@ -1,5 +1,6 @@
+import { pino } from 'pino';
 import { type Cluster, ClusterResource, clusterNamespace } from '#api';
-import { createLogger, type TransportOptions } from '#runtime';
+import type { Logger, TransportOptions } from '#runtime';
 import { runAgent } from '../../operators/agent/run.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
@@ -10,6 +11,8 @@ export interface RunningAgent {
   stop(): Promise<void>;
   /** Resolves when the agent has ended by itself; rejects with its reason. */
   readonly ended: Promise<void>;
+  /** Every line that it logged, as JSON. */
+  readonly logged: readonly string[];
 }
 
 /** Creates a Cluster that is connected by agent. */
@@ -54,6 +57,7 @@ export interface StartAgentOptions {
 /** Starts the agent of a cluster to which its manifest was applied. */
 export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptions = {}): RunningAgent {
   const stop = new AbortController();
+  const logged: string[] = [];
   const downstream = site.controlPlane.kubeconfigFor({
     user: 'system:serviceaccount:paddock-system:paddock-agent',
     groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
@@ -61,7 +65,7 @@ export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptio
   const ended = runAgent(
     {
       downstream: credentialsOf(downstream),
-      log: createLogger({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+      log: recorded(logged),
       version: 'v0.0.0-test',
       freeze: true,
       leaderElection: { leaseMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 },
@@ -73,9 +77,19 @@ export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptio
   ended.catch(() => undefined); // whoever cares awaits it
   return {
     ended,
+    logged,
     stop: async () => {
       stop.abort();
       await ended;
     },
   };
+}
+
+/** Keeps what is logged, and prints it where a test is to be watched. */
+function recorded(lines: string[]): Logger {
+  const write = (line: string) => {
+    lines.push(line);
+    if (process.env.TEST_LOG_LEVEL !== undefined) process.stdout.write(line);
+  };
+  return pino({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'info' }, { write });
 }
