@@ -8,7 +8,7 @@ import {
   type Runnable,
   type TransportOptions,
 } from '#runtime';
-import { claimProblem, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
+import { claimProblem, type Identity, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
 import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
 import { agentNamespace } from '../cluster/registration/manifest.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
@@ -39,6 +39,7 @@ export class OwnCluster implements Runnable {
   /** For probes alone, so that they wait for nothing. */
   readonly #probe: Cluster;
   #problem: Problem | undefined;
+  #identity: Identity | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: OwnClusterOptions) {
@@ -49,6 +50,11 @@ export class OwnCluster implements Runnable {
   /** Why the cluster can't be engaged; undefined when it can, or was not looked at yet. */
   get problem(): Problem | undefined {
     return this.#problem;
+  }
+
+  /** What it was found to be when it was looked at last. */
+  get identity(): Identity | undefined {
+    return this.#identity;
   }
 
   /** What its API server has to complain about; undefined when it is ready. */
@@ -111,8 +117,8 @@ export class OwnCluster implements Runnable {
       registration.hub,
     );
     try {
-      const { version } = await identify(this.#probe, credentials, signal);
-      this.#problem = versionProblem(version);
+      this.#identity = await identify(this.#probe, credentials, signal);
+      this.#problem = versionProblem(this.#identity.version);
       if (this.#problem) return false;
       await takeClaim(this.#probe, { owner, clusterName: registration.cluster, systemNamespace, isCurrent }, signal);
       return true;

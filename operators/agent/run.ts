@@ -15,11 +15,13 @@ import {
   type TransportOptions,
 } from '#runtime';
 import { parseDuration } from '../cluster/duration.ts';
+import { setUpAgentProjects } from '../project/agent.ts';
 import { HubCredential } from './credential.ts';
 import { HandBack } from './hand-back.ts';
 import { Heartbeats } from './heartbeat.ts';
 import { HubCluster } from './hub-cluster.ts';
 import { type Registration, RegistrationError, readRegistration } from './manifest-secret.ts';
+import { ObservedStatus } from './observed.ts';
 import { OwnCluster } from './own-cluster.ts';
 
 export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'> {
@@ -29,6 +31,8 @@ export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'>
   /** Unique among replicas [host name and a random part]. */
   readonly identity?: string;
   readonly healthPort?: number;
+  /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
+  readonly systemNamespaces?: readonly string[];
   /** Of Paddock; shown in the Cluster's status. */
   readonly version: string;
   /** Timings of the choice between replicas. */
@@ -150,6 +154,12 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     clock,
     ...(transport ? { transport } : {}),
   });
+  setUpAgentProjects({
+    manager,
+    cluster: name,
+    clusters: own,
+    ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
+  });
   const heartbeats = new Heartbeats({
     cluster: name,
     identity,
@@ -171,6 +181,15 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     log,
   });
   manager.add(credential);
+  manager.add(
+    new ObservedStatus({
+      manager,
+      clusters: own,
+      cluster: { name, uid: clusterUid },
+      identity: () => cluster.identity,
+      clock,
+    }),
+  );
   manager.add(cluster);
   manager.add(heartbeats);
   log.info({ cluster: name, hub: registration.server, uid: clusterUid, hubUid }, 'the agent works for this cluster');

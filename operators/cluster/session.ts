@@ -8,13 +8,13 @@ import {
   jsonEqual,
 } from '#runtime';
 import { AlreadyClaimedError, assertClaim, type ConfigMap } from '../engagement/claim.ts';
+import type { Problem } from '../engagement/heartbeat.ts';
 import { type Connection, nameOf } from './connection.ts';
 import {
   type ClaimRequest,
   claimProblem,
   type Identity,
   identify,
-  type Problem,
   takeClaim,
   versionProblem,
   watchClaim,

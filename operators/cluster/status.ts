@@ -8,10 +8,10 @@ import {
   mergeConditions,
   timestamp,
 } from '#runtime';
+import { isByAgent } from '../engagement/agent.ts';
 import type { ConnectionState } from './connection.ts';
 import {
   existing,
-  isObservedByAgent,
   OBSERVED_CONDITIONS,
   OBSERVED_FIELDS,
   type Observed,
@@ -69,7 +69,7 @@ export function desiredStatus(inputs: StatusInputs): ClusterStatus {
     observedGeneration: generation,
     namespace: clusterNamespace(metadata.name ?? ''),
     ...(lastHeartbeat ? { lastHeartbeat } : {}),
-    ...(isObservedByAgent(cluster) ? agentFields(inputs) : observedFields(observed(inputs, connected), status)),
+    ...(isByAgent(cluster) ? agentFields(inputs) : observedFields(observed(inputs, connected), status)),
     conditions: mergeConditions(status.conditions, conditions(inputs, connected), {
       now,
       observedGeneration: generation,
@@ -98,7 +98,7 @@ function conditions(inputs: StatusInputs, connected: ConditionIntent): Condition
   const working = !stalled && WORK_IN_PROGRESS.includes(ready.reason);
   const reconciling = working ? [{ ...ready, type: 'Reconciling', status: 'True' as const }] : [];
   const { cluster } = inputs;
-  const seen = isObservedByAgent(cluster) ? [] : observedConditions(observed(inputs, connected), cluster.status ?? {});
+  const seen = isByAgent(cluster) ? [] : observedConditions(observed(inputs, connected), cluster.status ?? {});
   return [connected, ready, ...seen, ...reconciling, ...(stalled ? [stalled] : [])];
 }
 
@@ -201,7 +201,7 @@ function readyCondition(
 /** Of the status, what this operator writes. */
 function own(cluster: Cluster): ClusterStatus {
   const { status = {} } = cluster;
-  const agent = isObservedByAgent(cluster);
+  const agent = isByAgent(cluster);
   const names = agent ? OWN_FIELDS : [...OWN_FIELDS, ...OBSERVED_FIELDS];
   const deleting = cluster.metadata.deletionTimestamp ? ['Cleaned'] : [];
   const types = [...OWN_CONDITIONS, ...deleting, ...(agent ? [] : OBSERVED_CONDITIONS)];

@@ -9,6 +9,7 @@ import { isProjectCopy, Members, ownerProject } from './members.ts';
 import type { MemberNamespace } from './membership.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
 import { type Plans, projectKeyOf } from './plans.ts';
+import { deletionTold } from './status-parts.ts';
 
 export interface EngagedOptions {
   readonly cluster: Cluster;
@@ -44,6 +45,8 @@ const CONCURRENCY = 32;
  * server is back, so the longest must be short enough to wait for.
  */
 export const BACKOFF_MS = [5, 30_000] as const;
+/** A status is written at most this often while copies come in. */
+export const STATUS_MS = 250;
 
 /**
  * The project operator's work on one engaged cluster: a controller over the downstream's namespaces, each
@@ -207,7 +210,7 @@ export class EngagedProjects {
   }
 }
 
-/** What members are given depends on the spec, on deletion, finalizer and annotations, not on the status. */
+/** What members are given depends on the spec, on deletion, finalizer and annotations; not on what was seen of it. */
 function specChanged(project: Project, old: Project | undefined): boolean {
   if (!old) return true;
   const { generation, deletionTimestamp, annotations, uid } = project.metadata;
@@ -216,6 +219,7 @@ function specChanged(project: Project, old: Project | undefined): boolean {
     generation !== old.metadata.generation ||
     deletionTimestamp !== old.metadata.deletionTimestamp ||
     hasFinalizer(project, FINALIZER) !== hasFinalizer(old, FINALIZER) ||
+    deletionTold(project) !== deletionTold(old) ||
     JSON.stringify(annotations) !== JSON.stringify(old.metadata.annotations)
   );
 }

@@ -93,3 +93,11 @@ export function projectKeyOf(project: Project): string | undefined {
   const { namespace = '', name = '' } = project.metadata;
   return parseClusterNamespace(namespace) === undefined ? undefined : keyString({ namespace, name });
 }
+
+/** The keys of a cluster's projects. */
+export function projectKeysOf(plans: Plans, cluster: string): string[] {
+  return plans.projects
+    .list()
+    .filter(({ metadata }) => metadata.namespace === clusterNamespace(cluster))
+    .map(project => projectKeyOf(project) ?? '');
+}

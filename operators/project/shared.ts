@@ -11,7 +11,7 @@ import { type HomeState, homeState } from './home.ts';
 import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
 
 const BY_NAMESPACE = 'namespace';
-const SHARED = { labelSelector: `${LABEL_SHARED}=true` };
+export const SHARED = { labelSelector: `${LABEL_SHARED}=true` };
 
 /** One object that a project shares. */
 export interface Shared {
@@ -78,70 +78,8 @@ export class HubSharedObjects implements SharedObjects {
   }
 }
 
-/**
- * The namespaces of one cluster's projects, each watched by itself: for an agent, which may read there and nowhere
- * else. A namespace that it may read is the project's, since the right to was given for that.
- */
-export class OwnSharedObjects implements SharedObjects {
-  readonly #hub: Cluster;
-  readonly #projects: Informer<Project>;
-  readonly #homes = new Map<string, Readonly<Record<SharedKind, Informer<Source>>>>();
-  readonly #listeners = new Set<(projectKey: string) => void>();
-
-  constructor(hub: Cluster, projects: Informer<Project>) {
-    this.#hub = hub;
-    this.#projects = projects;
-    projects.subscribe({
-      applied: project => this.#watch(project),
-      deleted: project => this.#release(project),
-    });
-  }
-
-  of(project: Project): Shared[] {
-    const informers = this.#homes.get(homeOf(project));
-    return SHARED_KINDS.flatMap(kind => (informers?.[kind].list() ?? []).map(source => ({ kind, source })));
-  }
-
-  homeState(project: Project): HomeState {
-    return this.isKnown(project) ? 'ours' : 'missing';
-  }
-
-  isKnown(project: Project): boolean {
-    const informers = this.#homes.get(homeOf(project));
-    return informers !== undefined && SHARED_KINDS.every(kind => informers[kind].known);
-  }
-
-  /** Does not wait for namespaces that may not be read yet: nothing is removed meanwhile. */
-  async whenSynced(signal: AbortSignal): Promise<void> {
-    await this.#projects.whenSynced(signal);
-  }
-
-  subscribe(changed: (projectKey: string) => void): void {
-    this.#listeners.add(changed);
-  }
-
-  #watch(project: Project): void {
-    const namespace = homeOf(project);
-    if (this.#homes.has(namespace)) return;
-    const informer = (kind: SharedKind) => this.#hub.cache.informer(SourceTypes[kind], { ...SHARED, namespace });
-    const informers = { Secret: informer('Secret'), ConfigMap: informer('ConfigMap') };
-    this.#homes.set(namespace, informers);
-    const changed = () => {
-      for (const listener of this.#listeners) listener(homeProjectKey(namespace) ?? '');
-    };
-    for (const each of Object.values(informers))
-      each.subscribe({ applied: changed, deleted: changed, synced: changed });
-  }
-
-  #release(project: Project): void {
-    const namespace = homeOf(project);
-    if (!this.#homes.delete(namespace)) return;
-    for (const kind of SHARED_KINDS) this.#hub.cache.release(SourceTypes[kind], { ...SHARED, namespace });
-  }
-}
-
 /** The name of the namespace that holds what a project shares. */
-function homeOf({ metadata }: Project): string {
+export function homeOf({ metadata }: Project): string {
   return projectNamespace(parseClusterNamespace(metadata.namespace ?? '') ?? '', metadata.name ?? '');
 }
 

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { type Cluster, ClusterResource, clusterNamespace } from '#api';
-import type { Logger, TransportOptions } from '#runtime';
+import { type Logger, systemClock, type TransportOptions } from '#runtime';
 import { runAgent } from '../../operators/agent/run.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
@@ -92,4 +92,33 @@ function recorded(lines: string[]): Logger {
     if (process.env.TEST_LOG_LEVEL !== undefined) process.stdout.write(line);
   };
   return pino({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'info' }, { write });
+}
+
+/** Applies the manifest of a Cluster to the downstream once it is there. */
+export async function joinByAgent(fleet: Fleet, name: string, site: Site): Promise<void> {
+  await applyManifest(site, await manifestOf(fleet, name));
+}
+
+/** Starts the agent, and again whenever it ends by itself, as the kubelet does. */
+export function superviseAgent(site: Site, options: StartAgentOptions = {}): RunningAgent {
+  const stop = new AbortController();
+  let agent = startAgent(site, options);
+  const ended = (async () => {
+    while (!stop.signal.aborted) {
+      await agent.ended.catch(() => undefined);
+      await systemClock.sleep(500, stop.signal);
+      if (!stop.signal.aborted) agent = startAgent(site, options);
+    }
+  })();
+  return {
+    ended,
+    get logged() {
+      return agent.logged;
+    },
+    stop: async () => {
+      stop.abort();
+      await agent.stop().catch(() => undefined);
+      await ended;
+    },
+  };
 }

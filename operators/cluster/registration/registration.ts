@@ -14,6 +14,7 @@ import {
   PLANE_HUB,
   parseClusterNamespace,
   parseProjectNamespace,
+  projectNamespace,
 } from '#api';
 import {
   type Client,
@@ -162,12 +163,11 @@ export class Registrations implements Runnable {
     if (known) await ensureDerived(this.#client, derived, known, signal);
   }
 
-  /** The namespaces of the cluster's projects. */
+  /** The namespaces of the cluster's projects, by label and name: labels alone must not open a namespace to an agent. */
   #homesOf(cluster: string): string[] {
     return this.#namespaces
       .list()
-      .filter(({ metadata }) => !metadata?.deletionTimestamp && metadata?.labels?.[LABEL_CLUSTER] === cluster)
-      .filter(({ metadata }) => metadata?.labels?.[LABEL_PROJECT_HOME] !== undefined)
+      .filter(({ metadata }) => !metadata?.deletionTimestamp && isHome(metadata ?? {}, cluster))
       .map(({ metadata }) => metadata?.name ?? '');
   }
 
@@ -280,4 +280,9 @@ export class Registrations implements Runnable {
 /** The cluster's namespace is there and carries the cluster's label. */
 function isOurs(namespace: KubeObject | undefined, cluster: string): boolean {
   return !namespace?.metadata?.deletionTimestamp && namespace?.metadata?.labels?.[LABEL_CLUSTER] === cluster;
+}
+
+function isHome({ name, labels }: KubeObject['metadata'] & object, cluster: string): boolean {
+  const project = labels?.[LABEL_PROJECT_HOME];
+  return labels?.[LABEL_CLUSTER] === cluster && project !== undefined && name === projectNamespace(cluster, project);
 }

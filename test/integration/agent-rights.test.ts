@@ -1,0 +1,248 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ClusterResource, clusterNamespace, LABEL_CLUSTER, LABEL_PROJECT_HOME, ProjectResource } from '#api';
+import { Namespaces } from '#runtime';
+import { createAgentCluster, manifestOf } from '../support/agents.ts';
+import { eventually, eventuallyPasses } from '../support/eventually.ts';
+import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
+import { base64 } from '../support/objects.ts';
+import { mintToken, TokenUser, type UserRequest } from '../support/token-user.ts';
+import {
+  accountToken,
+  C_OWN,
+  core,
+  FORBIDDEN,
+  get,
+  HIDDEN,
+  leases,
+  named,
+  ONLY,
+  OTHER,
+  OWN,
+  P_OWN,
+  PADDOCK,
+  paddock,
+  patch,
+  post,
+  put,
+  remove,
+  tokenRequest,
+} from './agent-requests.ts';
+
+let fleet: Fleet;
+let agent: TokenUser;
+
+beforeAll(async () => {
+  fleet = await startFleet({ downstreams: 0 });
+  fleet.start(['cluster']);
+  for (const name of [OWN, OTHER]) await fill(name);
+  agent = new TokenUser(fleet.hub, await mintToken(fleet.hub, { ...AGENT, boundTo: await secret('agent-credential') }));
+  await rightsArrived(paddock(C_OWN, 'projects'));
+  await rightsArrived(core(P_OWN, 'secrets'));
+  await policiesEnforced();
+}, 120_000);
+
+afterAll(async () => {
+  await agent?.close();
+  await fleet?.stop();
+});
+
+const AGENT = { namespace: C_OWN, account: 'agent' };
+
+/** A Cluster by agent with a project, and Secrets of a hub admin in each of its namespaces. */
+async function fill(cluster: string): Promise<void> {
+  const { client } = fleet.hub;
+  await createAgentCluster(fleet, cluster);
+  await manifestOf(fleet, cluster);
+  const [c, p] = [clusterNamespace(cluster), `p-${cluster}--payments`];
+  const labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT_HOME]: 'payments' };
+  await client.create(Namespaces, {}, { metadata: { name: p, labels } });
+  const type = { apiVersion: 'paddock.dev/v1alpha1', kind: 'Project' } as const;
+  await client.create(ProjectResource, { namespace: c }, { ...type, metadata: { name: 'payments' }, spec: {} });
+  const data = { content: HIDDEN };
+  for (const name of ['kubeconfig', 'access-old'])
+    await client.create(SecretType, { namespace: c }, { metadata: { name }, data });
+  await client.create(SecretType, { namespace: p }, { metadata: { name: 'shared' }, data: { user: base64('bob') } });
+}
+
+async function rightsArrived(path: string): Promise<void> {
+  await eventually(async () => (await agent.send({ method: 'GET', path })).status === 200, {
+    timeoutMs: 20_000,
+    what: `the agent may GET ${path}`,
+  });
+}
+
+/** The API server needs a moment for policies that were just made; nothing is left of what it lets through meanwhile. */
+async function policiesEnforced(): Promise<void> {
+  const inVain = [
+    post(core(C_OWN, 'secrets?dryRun=All'), named('any')),
+    post(core(C_OWN, 'secrets?dryRun=All'), accountToken()),
+    tokenRequest({}),
+  ];
+  for (const request of inVain)
+    await eventually(async () => (await agent.send(request)).status === 422, {
+      timeoutMs: 20_000,
+      what: `a policy refuses ${request.path}`,
+    });
+}
+
+const secret = async (name: string, namespace = C_OWN) => await fleet.hub.client.get(SecretType, { namespace, name });
+
+describe('an agent may', () => {
+  test.each<readonly [what: string, request: UserRequest, status: number]>([
+    ['read its Cluster', get(`${PADDOCK}/clusters/${OWN}`), 200],
+    ['list its Cluster by name', get(`${PADDOCK}/clusters?${ONLY(OWN)}`), 200],
+    ['watch its Cluster by name', get(`${PADDOCK}/clusters?watch=true&timeoutSeconds=1&${ONLY(OWN)}`), 200],
+    ['patch the status of its Cluster', patch(`${PADDOCK}/clusters/${OWN}/status`, { status: { version: 'v1' } }), 200],
+    ['list its Projects', get(paddock(C_OWN, 'projects')), 200],
+    ['watch its Projects', get(paddock(C_OWN, 'projects?watch=true&timeoutSeconds=1')), 200],
+    ['patch the status of a Project', patch(paddock(C_OWN, 'projects/payments/status'), { status: {} }), 200],
+    ['create a Secret access-*', post(core(C_OWN, 'secrets'), named('access-1')), 201],
+    ['create one by generateName', post(core(C_OWN, 'secrets'), { metadata: { generateName: 'access-' } }), 201],
+    ['replace a Secret access-*', put(core(C_OWN, 'secrets/access-1'), { ...named('access-1'), data: {} }), 200],
+    ['delete a Secret access-*', remove(core(C_OWN, 'secrets/access-1')), 200],
+    ['create a Lease', post(leases(C_OWN), named('mine')), 201],
+    ['patch a Lease', patch(`${leases(C_OWN)}/mine`, { spec: { holderIdentity: 'me' } }), 200],
+    ['list its Leases', get(leases(C_OWN)), 200],
+    ['list the Secrets of a project', get(core(P_OWN, 'secrets')), 200],
+    ['list the ConfigMaps of a project', get(core(P_OWN, 'configmaps')), 200],
+  ])('%s', async (_what, request, status) => {
+    const answer = await agent.send(request);
+
+    expect(answer).toMatchObject({ status });
+  });
+
+  test('read RoleTemplates, as soon as there are any', async () => {
+    const { status } = await agent.send(get(`${PADDOCK}/roletemplates`));
+
+    expect([200, 404]).toContain(status); // the hub does not know the kind otherwise
+  });
+
+  test('record an Event in its namespace', async () => {
+    const about = { apiVersion: 'paddock.dev/v1alpha1', kind: 'Project', namespace: C_OWN, name: 'payments' };
+    const now = { eventTime: new Date().toISOString().replace('Z', '000Z'), type: 'Normal' };
+    const by = { reportingController: 'paddock.dev/agent', reportingInstance: 'a', action: 'Test', reason: 'Test' };
+    const body = { ...named('about-payments'), ...now, ...by, regarding: about, note: 'a test' };
+
+    expect(await agent.send(post(`/apis/events.k8s.io/v1/namespaces/${C_OWN}/events`, body))).toMatchObject({
+      status: 201,
+    });
+  });
+
+  test('ask for its next token, bound to agent-credential, for 168 h', async () => {
+    const { metadata } = await secret('agent-credential');
+
+    expect(await agent.send(tokenRequest({ seconds: 604_800, uid: metadata?.uid }))).toMatchObject({ status: 201 });
+  });
+});
+
+/** Refused by a policy, where RBAC knows too little. */
+const AGAINST_POLICY: readonly (readonly [what: string, request: () => UserRequest, message: RegExp])[] = [
+  ['create a Secret of another name', () => post(core(C_OWN, 'secrets'), named('kubeconfig-2')), /begins with access-/],
+  ['create one by generateName', () => post(core(C_OWN, 'secrets'), { metadata: { generateName: 'acc' } }), /access-/],
+  ['make a registration', () => post(core(C_OWN, 'secrets'), named('registration-2')), /access-/],
+  ['replace a kubeconfig', () => put(core(C_OWN, 'secrets/kubeconfig'), named('kubeconfig')), /access-/],
+  ['replace its registration', () => put(core(C_OWN, 'secrets/registration'), named('registration')), /access-/],
+  ['delete a kubeconfig', () => remove(core(C_OWN, 'secrets/kubeconfig')), /access-/],
+  ['delete agent-credential', () => remove(core(C_OWN, 'secrets/agent-credential')), /access-/],
+  ['have a token written into a Secret', () => post(core(C_OWN, 'secrets'), accountToken()), /type: /],
+  ['ask for a token bound to nothing', () => tokenRequest({ name: '' }), /must be bound/],
+  ['ask for a token bound without a uid', () => tokenRequest({}), /must be bound/],
+  [
+    'ask for a token bound to another Secret',
+    () => tokenRequest({ name: 'access-old', uid: uids['access-old'] }),
+    /must be bound/,
+  ],
+  [
+    'ask for a token of more than 168 h',
+    () => tokenRequest({ seconds: 604_801, uid: uids['agent-credential'] }),
+    /168 h/,
+  ],
+];
+
+let uids: Readonly<Record<string, string | undefined>> = {};
+
+describe('an agent may not', () => {
+  beforeAll(async () => {
+    const known = await Promise.all(['access-old', 'agent-credential'].map(name => secret(name)));
+    uids = Object.fromEntries(known.map(({ metadata }) => [metadata?.name, metadata?.uid]));
+  });
+
+  test.each(FORBIDDEN)('%s', async (_what, request) => {
+    const { status, body } = await agent.send(request);
+
+    expect(body).not.toContain(HIDDEN);
+    expect({ status, body }).toMatchObject({ status: 403, body: expect.stringContaining('is forbidden') });
+  });
+
+  test.each(AGAINST_POLICY)('%s', async (_what, request, message) => {
+    const { status, body } = await agent.send(request());
+
+    expect(body).not.toContain(HIDDEN);
+    expect({ status, body }).toMatchObject({ status: 422, body: expect.stringMatching(message) });
+    expect(body).toContain('ValidatingAdmissionPolicy');
+  });
+
+  test('ask for a token bound to an agent-credential that is no more', async () => {
+    const gone = '00000000-0000-4000-8000-000000000000';
+
+    expect(await agent.send(tokenRequest({ uid: gone }))).toMatchObject({ status: 409 });
+  });
+
+  test('change spec or finalizers by way of the status', async () => {
+    const key = { namespace: C_OWN, name: 'payments' };
+    const { spec, metadata } = await fleet.hub.client.get(ProjectResource, key);
+    const cluster = await fleet.hub.client.get(ClusterResource, { name: OWN });
+    const sneaky = { metadata: { finalizers: ['a.example/b'], labels: { a: 'b' } }, spec: { displayName: 'x' } };
+
+    await agent.send(patch(paddock(C_OWN, 'projects/payments/status'), { ...sneaky, status: {} }));
+    await agent.send(patch(`${PADDOCK}/clusters/${OWN}/status`, { ...sneaky, status: { version: 'v2' } }));
+
+    const after = await fleet.hub.client.get(ProjectResource, key);
+    expect(after.spec).toEqual(spec);
+    expect([after.metadata.finalizers, after.metadata.labels]).toEqual([metadata.finalizers, metadata.labels]);
+    const same = await fleet.hub.client.get(ClusterResource, { name: OWN });
+    expect(same.spec).toEqual(cluster.spec);
+    expect(same.metadata.finalizers).toEqual(cluster.metadata.finalizers);
+  });
+});
+
+test('a namespace that only bears the labels of a project is not opened to an agent', async () => {
+  const labels = { [LABEL_CLUSTER]: OWN, [LABEL_PROJECT_HOME]: 'payments' };
+  await fleet.hub.client.create(Namespaces, {}, { metadata: { name: 'elsewhere', labels } });
+  const later = { metadata: { name: `p-${OWN}--later`, labels: { ...labels, [LABEL_PROJECT_HOME]: 'later' } } };
+  await fleet.hub.client.create(Namespaces, {}, later);
+  await rightsArrived(core(`p-${OWN}--later`, 'secrets'));
+
+  expect(await agent.send(get(core('elsewhere', 'secrets')))).toMatchObject({ status: 403 });
+});
+
+test('the token of a manifest is good for a token of the agent alone', async () => {
+  const boundTo = await secret('registration');
+  const token = await mintToken(fleet.hub, { namespace: C_OWN, account: 'registration', boundTo });
+  const bearer = new TokenUser(fleet.hub, token);
+  try {
+    const uid = uids['agent-credential'];
+    expect(await bearer.send(tokenRequest({ uid }))).toMatchObject({ status: 201 });
+    const refused = [
+      get(`${PADDOCK}/clusters/${OWN}`),
+      get(core(C_OWN, 'secrets/registration')),
+      get(core(P_OWN, 'secrets')),
+      post(core(C_OWN, 'secrets'), named('access-2')),
+      post(leases(C_OWN), named('heartbeat')),
+      tokenRequest({ account: 'registration', name: 'registration', uid: boundTo.metadata?.uid }),
+    ];
+    for (const request of refused) expect(await bearer.send(request)).toMatchObject({ status: 403 });
+    expect(await bearer.send(tokenRequest({ uid, seconds: 604_801 }))).toMatchObject({ status: 422 });
+  } finally {
+    await bearer.close();
+  }
+});
+
+test('deleting agent-credential ends the agent’s token', async () => {
+  await fleet.hub.client.delete(SecretType, { namespace: C_OWN, name: 'agent-credential' });
+
+  await eventuallyPasses(
+    async () => expect(await agent.send(get(`${PADDOCK}/clusters/${OWN}`))).toMatchObject({ status: 401 }),
+    { timeoutMs: 60_000, what: 'the token is refused' },
+  );
+}, 90_000);
