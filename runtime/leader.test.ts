@@ -207,6 +207,17 @@ describe('LeaderElection', () => {
     expect(lease()).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0 });
   });
 
+  test('whoever released it gets it again at the first try', async () => {
+    const a = contender('a');
+    await acquire(a);
+    await a.election.release();
+
+    await a.election.acquire(a.stop.signal); // a second try would wait for the clock, which stands
+
+    expect(lease()).toMatchObject({ holderIdentity: 'a' });
+    expect(a.election.held).toBe(true);
+  });
+
   test('a released lease lets the next one in at its next try', async () => {
     const [a, b] = [contender('a'), contender('b')];
     await acquire(a);

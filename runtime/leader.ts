@@ -147,6 +147,7 @@ export class LeaderElection {
   async release(): Promise<void> {
     const { namespace, name, identity, log } = this.#options;
     const lease = this.#lease;
+    this.#lease = undefined; // by the next try it has changed
     this.#renewedAt = Number.NEGATIVE_INFINITY;
     if (lease?.spec?.holderIdentity !== identity) return;
     try {

@@ -1,4 +1,3 @@
-import { SYSTEM_NAMESPACE } from '#api';
 import {
   type Clock,
   Cluster,
@@ -11,9 +10,11 @@ import {
 } from '#runtime';
 import { claimProblem, type Identity, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
 import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
-import { assertClaim, CLAIM, ConfigMaps, type Owner } from '../engagement/claim.ts';
+import { agentNamespace } from '../cluster/registration/manifest.ts';
+import { assertClaim, CLAIM, ConfigMaps, isPredecessor, type Owner } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
 import { engagingProblem } from '../engagement/lease.ts';
+import type { HandBack } from './hand-back.ts';
 import type { Registration } from './manifest-secret.ts';
 
 export interface OwnClusterOptions {
@@ -23,6 +24,8 @@ export interface OwnClusterOptions {
   readonly credentials: Credentials;
   /** Lease `engagement` in the hub: its holder alone writes to the cluster. */
   readonly engagement: LeaderElection;
+  /** What is done with the cluster once its Cluster is being deleted. */
+  readonly handBack: HandBack;
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
   readonly clock: Clock;
 }
@@ -75,22 +78,24 @@ export class OwnCluster implements Runnable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { manager, clock } = this.#options;
-    while (!signal.aborted) {
+    const { manager, clock, handBack, engagement } = this.#options;
+    const stands = AbortSignal.any([signal, handBack.leaving]);
+    while (!stands.aborted) {
       try {
-        await this.#engageWhileHeld(signal);
+        await this.#engageWhileHeld(stands);
       } catch (error) {
-        if (signal.aborted) return;
+        if (stands.aborted) break;
         manager.log.warn({ reason: errorMessage(error) }, 'the cluster is not engaged; trying again');
       }
-      await clock.sleep(RETRY_MS, signal);
+      await clock.sleep(RETRY_MS, stands);
     }
+    if (!signal.aborted) await handBack.run(() => this.#connection(() => engagement.assertHeld()), signal);
   }
 
   /** Comes back when the engagement was lost, or can't be had now. */
   async #engageWhileHeld(signal: AbortSignal): Promise<void> {
-    const { manager, engagement, registration } = this.#options;
-    if (!(await this.#establish(signal))) return;
+    const { manager, engagement, registration, handBack } = this.#options;
+    if (!(await handBack.stands(signal)) || !(await this.#establish(signal))) return;
     await engagement.acquire(signal);
     if (signal.aborted) return;
     const cluster = this.#connection(() => engagement.assertHeld());
@@ -109,13 +114,15 @@ export class OwnCluster implements Runnable {
 
   /** Version and claim, read only: for a cluster that is somebody else's the Lease is not asked for either. */
   async #establish(signal: AbortSignal): Promise<boolean> {
-    const { credentials } = this.#options;
+    const { credentials, registration } = this.#options;
     try {
       this.#identity = await identify(this.#probe, credentials, signal);
       const tooOld = versionProblem(this.#identity.version);
       if (tooOld) this.#problem = tooOld;
       if (tooOld) return false;
-      assertClaim(await this.#probe.client.find(ConfigMaps, CLAIM, { signal }), this.#owner);
+      const claim = await this.#probe.client.find(ConfigMaps, CLAIM, { signal });
+      // that of an earlier Cluster of this name is taken over
+      if (!claim || !isPredecessor(claim, this.#owner, registration.cluster)) assertClaim(claim, this.#owner);
       if (this.#problem?.terminal) this.#problem = undefined; // one of claiming goes when that succeeds
       return true;
     } catch (error) {
@@ -125,9 +132,12 @@ export class OwnCluster implements Runnable {
   }
 
   async #claim(cluster: Cluster, signal: AbortSignal): Promise<void> {
-    const systemNamespace = { metadata: { name: SYSTEM_NAMESPACE } };
+    const { registration, handBack } = this.#options;
+    const { hub, clusterUid: uid } = registration;
+    const systemNamespace = agentNamespace({ name: cluster.name, uid }, hub);
+    const isCurrent = (signal: AbortSignal) => handBack.stands(signal);
     try {
-      await takeClaim(cluster, { owner: this.#owner, clusterName: cluster.name, systemNamespace }, signal);
+      await takeClaim(cluster, { owner: this.#owner, clusterName: cluster.name, systemNamespace, isCurrent }, signal);
       this.#problem = undefined;
     } catch (error) {
       if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { ClusterResource, clusterNamespace, GROUP, SYSTEM_NAMESPACE } from '#api';
+import { ClusterResource, GROUP, SYSTEM_NAMESPACE } from '#api';
 import {
-  type CallOptions,
   Client,
   type Clock,
   type Credentials,
@@ -19,7 +18,9 @@ import { parseDuration } from '../cluster/duration.ts';
 import { AGENT_TIMES, engagementKey } from '../engagement/lease.ts';
 import { setUpAgentProjects } from '../project/agent.ts';
 import { HubCredential } from './credential.ts';
+import { HandBack } from './hand-back.ts';
 import { Heartbeats } from './heartbeat.ts';
+import { HubCluster } from './hub-cluster.ts';
 import { type Registration, RegistrationError, readRegistration } from './manifest-secret.ts';
 import { ObservedStatus } from './observed.ts';
 import { OwnCluster } from './own-cluster.ts';
@@ -60,7 +61,7 @@ export async function runAgent(options: AgentOptions, stop: AbortSignal): Promis
     const client = new Client(transport, { fieldManager: 'paddock-agent' });
     const credential = new HubCredential({ downstream: client, clock, log, signal: stop });
     const registration = await register(client, credential, { log, clock, stop });
-    if (registration) await work({ ...options, clock, identity, credential, registration }, stop);
+    if (registration) await work({ ...options, clock, identity, credential, registration, client }, stop);
   } finally {
     await transport.close();
   }
@@ -90,12 +91,20 @@ interface Work extends AgentOptions {
   readonly identity: string;
   readonly credential: HubCredential;
   readonly registration: Registration;
+  /** Of the cluster that the process runs in. */
+  readonly client: Client;
 }
 
 async function work(options: Work, stop: AbortSignal): Promise<void> {
   const { downstream, credential, registration, identity, log, clock, healthPort, timings, freeze, transport } =
     options;
   const { cluster: name, clusterUid, hub: hubUid } = registration;
+  const end = new AbortController();
+  const hubCluster = new HubCluster({
+    registration,
+    downstream: options.client,
+    onMismatch: error => end.abort(error),
+  });
   const manager = new Manager({
     ...transport,
     credentials: credential,
@@ -103,7 +112,11 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     fieldManager: 'paddock-agent',
     identity,
     log,
-    identify: (hub, call) => identifyHub(hub, registration, call),
+    // the hub is the one of the manifest as long as it has the Cluster that the manifest was made for
+    identify: async (hub, call) => {
+      await hubCluster.read(hub, call);
+      return hubUid;
+    },
     leaderElection: {
       ...options.leaderElection,
       credentials: downstream,
@@ -124,8 +137,19 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     identity: `agent/${identity}`,
     log,
   });
+  const handBack = new HandBack({
+    registration,
+    own,
+    read: signal => hubCluster.read(manager.hub.client, { signal }),
+    engagement,
+    tell: () => heartbeats.now(),
+    released: () => end.abort(),
+    clock,
+    log,
+  });
   const cluster = new OwnCluster({
     manager,
+    handBack,
     registration,
     credentials: downstream,
     engagement,
@@ -139,6 +163,27 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
   });
   const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);
+  const heartbeats = new Heartbeats({
+    cluster: name,
+    identity,
+    transport: hubTransport(),
+    report: async signal => {
+      // a server that says nothing must not keep the heartbeat that tells of it
+      const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
+      const { problem } = cluster;
+      const { report } = handBack;
+      return {
+        version: options.version,
+        ...(unhealthy ? { unhealthy } : {}),
+        ...(problem ? { problem } : {}),
+        ...(report ? { handBack: report } : {}),
+      };
+    },
+    intervalMs,
+    writeGuard: manager.writeGuard,
+    clock,
+    log,
+  });
   manager.add(credential);
   manager.add(
     new ObservedStatus({
@@ -150,36 +195,16 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     }),
   );
   manager.add(cluster);
-  manager.add(
-    new Heartbeats({
-      cluster: name,
-      identity,
-      transport: hubTransport(),
-      report: async signal => {
-        // a server that says nothing must not keep the heartbeat that tells of it
-        const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
-        const { problem } = cluster;
-        return { version: options.version, ...(unhealthy ? { unhealthy } : {}), ...(problem ? { problem } : {}) };
-      },
-      intervalMs,
-      writeGuard: manager.writeGuard,
-      clock,
-      log,
-    }),
-  );
+  manager.add(heartbeats);
   log.info({ cluster: name, hub: registration.server, uid: clusterUid, hubUid }, 'the agent works for this cluster');
   try {
-    await manager.run(stop);
+    await manager.run(AbortSignal.any([stop, end.signal]));
+  } catch (error) {
+    // the agent's rights went before it
+    if (handBack.report?.stage !== 'released') throw error;
   } finally {
     await leases.transport.close();
   }
-}
-
-/** The hub is the one of the manifest as long as it has the Cluster that the manifest was made for. */
-async function identifyHub(hub: Client, { cluster, clusterUid, hub: uid }: Registration, call: CallOptions) {
-  const { metadata } = await hub.get(ClusterResource, { name: cluster }, call);
-  if (metadata.uid === clusterUid) return uid;
-  throw new RegistrationError(
-    `the hub has another Cluster ${cluster} (uid ${metadata.uid}) than the one that this manifest joined: apply its own manifest, of Secret registration in namespace ${clusterNamespace(cluster)}`,
-  );
+  if (end.signal.reason instanceof RegistrationError) throw end.signal.reason;
+  if (handBack.report?.stage === 'released') log.info({ cluster: name }, 'the cluster was handed back: the agent ends');
 }

@@ -32,11 +32,13 @@ import { type AgentConnection, AgentSession } from './agent-session.ts';
 import { type Connection, type ConnectionState, resolveConnection, secretReference } from './connection.ts';
 import { createDefaultProjects, lacksDefaultProjects } from './default-projects.ts';
 import { Deletions, FINALIZER } from './deletion.ts';
+import { AgentHandBack } from './deletion-agent.ts';
 import { HandBack } from './deletion-downstream.ts';
 import { planClusterNamespace, systemNamespace } from './desired.ts';
 import { Engagements } from './engagements.ts';
 import { statusEvents } from './events.ts';
 import { Registrations } from './registration/registration.ts';
+import { registrationState } from './registration/secret.ts';
 import { Session } from './session.ts';
 import { desiredStatus, isStatusCurrent, type NamespaceState, pausedStatus } from './status.ts';
 
@@ -87,7 +89,8 @@ export class ClusterReconciler implements Runnable {
       hub: () => hub.uid,
       clock,
       namespaces: this.#namespaces,
-      open: (cluster, connection) => this.#handBack(cluster, connection),
+      open: (cluster, way) =>
+        way.kind === 'agent' ? this.#agentHandBack(cluster, way.connection) : this.#handBack(cluster, way.connection),
     });
     this.#controller = new Controller({
       name: 'cluster',
@@ -304,6 +307,22 @@ export class ClusterReconciler implements Runnable {
       onChange: () => this.#controller.add(name),
       // a session that ends may be about to claim the cluster
       after: Promise.allSettled([...this.#closing, settled]),
+    });
+  }
+
+  /** Follows how the agent of a deleted Cluster hands it back; undefined for one that no agent has ever joined. */
+  #agentHandBack({ metadata }: Cluster, { timeoutMs }: AgentConnection): AgentHandBack | undefined {
+    const { name = '', uid = '' } = metadata;
+    const namespace = clusterNamespace(name);
+    const heartbeat = this.#heartbeats.get({ namespace, name: HEARTBEAT_LEASE });
+    if (!heartbeat && registrationState(this.#registrations.secret(name)).kind !== 'spent') return undefined;
+    return new AgentHandBack({
+      uid,
+      namespace,
+      heartbeats: this.#heartbeats,
+      timeoutMs,
+      clock: this.#clock,
+      onChange: () => this.#controller.add(name),
     });
   }
 
