@@ -1,10 +1,23 @@
 // client-node is ESM only, so jest runs native modules (npm test passes --experimental-vm-modules).
-export default {
+const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '\\.ts$': ['@swc/jest', { jsc: { target: 'es2024', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }],
   },
-  testMatch: ['<rootDir>/{api,cli,hack,operators,runtime,test}/**/*.test.ts'],
+};
+
+export default {
   testTimeout: 60_000,
+  projects: [
+    { ...base, testMatch: ['<rootDir>/{api,cli,hack,operators,runtime,test}/**/*.test.ts'] },
+    {
+      // what projects promise, promised once more where an agent does the work
+      ...base,
+      displayName: 'by agent',
+      globals: { CONNECTION: 'agent' },
+      testMatch: ['<rootDir>/test/integration/project-*.test.ts'],
+      testPathIgnorePatterns: ['/project-local\\.test\\.ts$'],
+    },
+  ],
 };

@@ -17,7 +17,7 @@ export function isOperatorName(name: string): name is OperatorName {
 
 export interface RunOptions
   extends Pick<ManagerOptions, 'timings' | 'freeze'>,
-    Pick<OperatorContext, 'systemNamespaces'> {
+    Pick<OperatorContext, 'systemNamespaces' | 'hubAddress' | 'agentImage'> {
   readonly operators: readonly OperatorName[];
   readonly hubCredentials: Credentials;
   readonly log: Logger;
@@ -39,7 +39,7 @@ export interface RunOptions
  * after a stop in good order; rejects when the process must end.
  */
 export async function runOperators(options: RunOptions, stop: AbortSignal): Promise<void> {
-  const { operators, hubCredentials, log, healthPort, timings, freeze, transport, systemNamespaces = [] } = options;
+  const { operators, hubCredentials, log, healthPort, timings, freeze, transport, hubAddress, agentImage } = options;
   const identity = options.identity ?? `${hostname()}_${randomBytes(6).toString('hex')}`;
   const names = operators.map(operator => fieldManager(operator));
   const election = options.leaderElection;
@@ -57,7 +57,14 @@ export async function runOperators(options: RunOptions, stop: AbortSignal): Prom
       ? {}
       : { leaderElection: { ...election, namespace: options.namespace ?? SYSTEM_NAMESPACE, names } }),
   });
-  for (const operator of operators)
-    OPERATORS[operator]({ manager, hubCredentials, systemNamespaces, ...(transport ? { transport } : {}) });
+  const context: OperatorContext = {
+    manager,
+    hubCredentials,
+    systemNamespaces: options.systemNamespaces ?? [],
+    ...(hubAddress ? { hubAddress } : {}),
+    ...(agentImage ? { agentImage } : {}),
+    ...(transport ? { transport } : {}),
+  };
+  for (const operator of operators) OPERATORS[operator](context);
   await manager.run(stop);
 }

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..', '..');
@@ -15,12 +15,18 @@ export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=4', '--v8-p
 /** One heap for all threads of the process: glibc would otherwise reserve one for each. */
 export const NODE_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' };
 
+/** As the bundle gives it: `v0.1.0`. */
+export function version(): string {
+  const manifest: { readonly version: string } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  return `v${manifest.version}`;
+}
+
 /** Writes the bundle. */
-export async function bundle(): Promise<void> {
-  mkdirSync(join(ROOT, 'dist'), { recursive: true });
+export async function bundle(outfile = BUNDLE): Promise<void> {
+  mkdirSync(dirname(outfile), { recursive: true });
   await build({
     entryPoints: [join(ROOT, 'operators', 'main.ts')],
-    outfile: BUNDLE,
+    outfile,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -28,6 +34,7 @@ export async function bundle(): Promise<void> {
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: 'external',
+    define: { PADDOCK_VERSION: JSON.stringify(version()) }, // operators/version.ts
     logLevel: 'warning',
     // CommonJS dependencies ask for Node's modules by require
     banner: {

@@ -84,8 +84,8 @@ export class ControlPlane {
     this.scheduler = scheduler ? new ManagedProcess(components.scheduler(layout)) : undefined;
   }
 
-  #kubeconfig(user: string, client: { certPem: string; keyPem: string }): string {
-    return kubeconfig({ cluster: this.name, server: this.url, caPem: this.caPem, user, client });
+  #kubeconfig(user: string, credential: { certPem: string; keyPem: string }): string {
+    return kubeconfig({ cluster: this.name, server: this.url, caPem: this.caPem, user, credential });
   }
 
   #writeConfiguration(): void {

@@ -1,17 +1,20 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
+/** Of each kind. */
 const MOST_DOWNSTREAMS = 20;
 
-export const USAGE = `usage: npm run dev -- --dir DIR [--downstreams N]
+export const USAGE = `usage: npm run dev -- --dir DIR [--downstreams N] [--agents N]
 
   --dir DIR          holds all state; started again with the same DIR, the same clusters go on
-  --downstreams N    clusters besides the hub, named edge-1, edge-2, …: 0 to ${MOST_DOWNSTREAMS} (default 1)`;
+  --downstreams N    clusters besides the hub, named edge-1, edge-2, …: 0 to ${MOST_DOWNSTREAMS} (default 1)
+  --agents N         more clusters, named remote-1, remote-2, …, connected by agents: 0 to ${MOST_DOWNSTREAMS} (default 0)`;
 
 export interface DevArguments {
   /** Absolute. */
   readonly dir: string;
   readonly downstreams: number;
+  readonly agents: number;
 }
 
 /**
@@ -21,12 +24,22 @@ export interface DevArguments {
 export function parseDevArguments(args: readonly string[], { from }: { readonly from: string }): DevArguments {
   const { values } = parseArgs({
     args: [...args],
-    options: { dir: { type: 'string' }, downstreams: { type: 'string', default: '1' } },
+    options: {
+      dir: { type: 'string' },
+      downstreams: { type: 'string', default: '1' },
+      agents: { type: 'string', default: '0' },
+    },
   });
-  const { dir, downstreams } = values;
+  const { dir, downstreams, agents } = values;
   if (!dir) throw new Error('--dir DIR is missing: name the folder that is to hold all state');
-  if (!/^\d+$/.test(downstreams) || Number(downstreams) > MOST_DOWNSTREAMS) {
-    throw new Error(`--downstreams ${downstreams} is not a number from 0 to ${MOST_DOWNSTREAMS}`);
-  }
-  return { dir: resolve(from, dir), downstreams: Number(downstreams) };
+  return {
+    dir: resolve(from, dir),
+    downstreams: parseCount('--downstreams', downstreams),
+    agents: parseCount('--agents', agents),
+  };
+}
+
+function parseCount(flag: string, text: string): number {
+  if (/^\d+$/.test(text) && Number(text) <= MOST_DOWNSTREAMS) return Number(text);
+  throw new Error(`${flag} ${text} is not a number from 0 to ${MOST_DOWNSTREAMS}`);
 }

@@ -1,15 +1,14 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { DevCommand, operatorPids, processesOf } from '../../test/support/dev-command.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { parseDevArguments } from './arguments.ts';
 import { type Dev, startDev } from './dev.ts';
 
 const BUILD_TIMEOUT_MS = 20 * 60_000;
 const EDIT = '{"spec":{"displayName":"Edited by a user"}}';
-const MAIN = join(import.meta.dirname, 'main.ts');
 
 let scratch: string;
 
@@ -20,18 +19,6 @@ beforeAll(() => {
 afterAll(() => {
   rmSync(scratch, { recursive: true, force: true });
 });
-
-/** Pids of the processes whose command line names this folder, zombies left out. */
-function processesOf(dir: string): number[] {
-  return execFileSync('ps', ['-eo', 'pid=,stat=,args='], { encoding: 'utf8', env: { ...process.env, COLUMNS: '2000' } })
-    .split('\n')
-    .filter(line => line.includes(dir) && !/^\s*\d+\s+Z/.test(line) && !line.includes('ps -eo'))
-    .map(line => Number.parseInt(line, 10));
-}
-
-function operatorPids(dir: string): number[] {
-  return readFileSync(join(dir, 'operators.pid'), 'utf8').trim().split('\n').map(Number);
-}
 
 /** Something that runs and does nothing, in place of the operators. */
 function idleOperator(): string {
@@ -150,25 +137,14 @@ describe('operators', () => {
 });
 
 describe('npm run dev', () => {
-  /** npm with a package of its own, so that the test says itself what the script is. */
-  function npmRunDev(dir: string): ChildProcess {
-    const home = mkdtempSync(join(scratch, 'package-'));
-    writeFileSync(join(home, 'package.json'), JSON.stringify({ scripts: { dev: `exec node ${MAIN}` } }));
-    return spawn('npm', ['run', 'dev', '--', '--dir', dir, '--downstreams', '0'], {
-      cwd: home,
-      stdio: 'ignore',
-      env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}` },
-    });
-  }
-
   test.each(['SIGTERM', 'SIGKILL'] as const)(
     'ends with npm, by %s',
     async signal => {
       const dir = join(scratch, `npm-${signal}`);
-      const npm = npmRunDev(dir);
+      const npm = new DevCommand({ dir, downstreams: 0 });
       await eventually(() => operatorPids(dir).length > 0, { timeoutMs: 60_000, what: 'the operators are started' });
 
-      npm.kill(signal);
+      npm.signal(signal);
 
       await eventually(() => processesOf(dir).length === 0, { timeoutMs: 40_000, what: 'everything has ended' });
     },
@@ -179,15 +155,18 @@ describe('npm run dev', () => {
 describe('the command line', () => {
   const from = '/from/here';
 
-  test('names the folder and the number of downstreams', () => {
-    expect(parseDevArguments(['--dir', '/d', '--downstreams', '3'], { from })).toEqual({ dir: '/d', downstreams: 3 });
-    expect(parseDevArguments(['--dir', 'd'], { from })).toEqual({ dir: '/from/here/d', downstreams: 1 });
+  test('names the folder and how many clusters of each kind', () => {
+    const all = ['--dir', '/d', '--downstreams', '3', '--agents', '2'];
+    expect(parseDevArguments(all, { from })).toEqual({ dir: '/d', downstreams: 3, agents: 2 });
+    expect(parseDevArguments(['--dir', 'd'], { from })).toEqual({ dir: '/from/here/d', downstreams: 1, agents: 0 });
   });
 
   test.each([
     [[], /--dir DIR is missing/],
     [['--dir', 'd', '--downstreams', 'two'], /--downstreams two is not a number from 0 to 20/],
     [['--dir', 'd', '--downstreams', '21'], /--downstreams 21 is not a number from 0 to 20/],
+    [['--dir', 'd', '--agents', '-1'], /--agents/],
+    [['--dir', 'd', '--agents', '1.5'], /--agents 1.5 is not a number from 0 to 20/],
     [['--dir', 'd', '--upstreams', '1'], /--upstreams/],
     [['d'], /'d'/],
   ])('%j is refused', (args, message) => {

@@ -61,11 +61,19 @@ export async function servesClusters(hub: ControlPlane): Promise<boolean> {
   return hub.api.ok('/apis/paddock.dev/v1alpha1/clusters?limit=1');
 }
 
+export interface ClustersToRegister {
+  /** Connected by kubeconfig. */
+  readonly pushed: readonly ControlPlane[];
+  /** Connected by agent. */
+  readonly remote: readonly ControlPlane[];
+}
+
 /** Creates the Cluster objects, with the credentials beside them, as a user with GitOps would. */
-export async function registerClusters(hub: ControlPlane, downstreams: readonly ControlPlane[]): Promise<void> {
+export async function registerClusters(hub: ControlPlane, { pushed, remote }: ClustersToRegister): Promise<void> {
   const clusters = '/apis/paddock.dev/v1alpha1/clusters';
   await createIfAbsent(hub, clusters, cluster('local', { local: {} }));
-  for (const { name, adminKubeconfig } of downstreams) {
+  for (const { name } of remote) await createIfAbsent(hub, clusters, cluster(name, { agent: {} }));
+  for (const { name, adminKubeconfig } of pushed) {
     const home = `c-${name}`;
     await createIfAbsent(hub, '/api/v1/namespaces', namespace(home, { 'paddock.dev/cluster': name }));
     await createIfAbsent(hub, `/api/v1/namespaces/${home}/secrets`, {

@@ -12,40 +12,58 @@ export const OPERATORS: readonly string[] = ['cluster', 'project'];
 const RESTART_DELAYS_MS = [200, 500, 1_000, 1_500] as const;
 const GRACE_MS = 32_000;
 const NAMESPACE = 'paddock-system';
-/** What runs an operator when started with `run <name>`. */
+/** What runs an operator when started with `run <name>`, and an agent when started with `agent`. */
 export const ENTRY_POINT = join(import.meta.dirname, '..', '..', 'operators', 'main.ts');
 
 export interface OperatorsOptions {
   readonly dir: string;
   readonly hub: ControlPlane;
   readonly names: readonly string[];
+  /** Clusters that have an agent. */
+  readonly remotes: readonly ControlPlane[];
   /** A script for Node: the sources' entry point or a bundle. */
   readonly entryPoint: string;
   readonly log: (line: string) => void;
 }
 
-/** The operators as child processes, each with exactly the rights of its service account in the hub. */
+/** Operators and agents as child processes, each with exactly the rights of its service account. */
 export class Operators {
-  readonly #processes: readonly ManagedProcess[];
+  readonly #operators: readonly ManagedProcess[];
+  readonly #agents: ReadonlyMap<string, ManagedProcess>;
   readonly #pidFile: string;
   readonly #log: (line: string) => void;
-  #supervisors: readonly Supervisor[] = [];
+  readonly #supervisors: Supervisor[] = [];
 
-  constructor({ dir, hub, names, entryPoint, log }: OperatorsOptions) {
+  constructor({ dir, hub, names, remotes, entryPoint, log }: OperatorsOptions) {
     this.#log = log;
     this.#pidFile = join(dir, 'operators.pid');
     const folder = join(dir, 'operators');
     mkdirSync(folder, { recursive: true });
-    this.#processes = names.map(name => operatorProcess(name, { folder, hub, entryPoint }));
+    this.#operators = names.map(name => operatorProcess(name, { folder, cluster: hub, entryPoint }));
+    this.#agents = new Map(remotes.map(cluster => [cluster.name, agentProcess({ folder, cluster, entryPoint })]));
   }
 
+  /** Starts the operators; agents are started one by one. */
   start(): void {
-    for (const process of this.#processes) process.start();
+    for (const process of this.#operators) this.#run(process);
+    this.#writePids();
+  }
+
+  /** Starts the agent of a cluster that has been joined. */
+  startAgent(cluster: string): void {
+    const process = this.#agents.get(cluster);
+    if (process) this.#run(process);
+  }
+
+  #run(process: ManagedProcess): void {
+    process.start();
     const onChange = (): void => this.#writePids();
-    this.#supervisors = this.#processes.map(
-      process => new Supervisor(process, { delaysMs: RESTART_DELAYS_MS, log: this.#log, onChange }),
-    );
+    this.#supervisors.push(new Supervisor(process, { delaysMs: RESTART_DELAYS_MS, log: this.#log, onChange }));
     onChange();
+  }
+
+  get #processes(): ManagedProcess[] {
+    return [...this.#operators, ...this.#agents.values()];
   }
 
   #writePids(): void {
@@ -63,23 +81,52 @@ export class Operators {
 
 interface Surroundings {
   readonly folder: string;
-  readonly hub: ControlPlane;
+  /** Where the process has a service account. */
+  readonly cluster: ControlPlane;
   readonly entryPoint: string;
 }
 
-function operatorProcess(name: string, { folder, hub, entryPoint }: Surroundings): ManagedProcess {
-  const kubeconfig = join(folder, `${name}.kubeconfig`);
-  // What the API server makes of the service account's token, so that manifests/rbac is what counts.
-  const identity = {
-    user: `system:serviceaccount:${NAMESPACE}:paddock-${name}`,
+function operatorProcess(name: string, surroundings: Surroundings): ManagedProcess {
+  const names = { process: `operator ${name}`, file: name, account: `paddock-${name}`, identity: `dev-${name}` };
+  return paddockProcess(['run', name], names, surroundings);
+}
+
+function agentProcess(surroundings: Surroundings): ManagedProcess {
+  const { name } = surroundings.cluster;
+  const names = {
+    process: `agent of ${name}`,
+    file: `agent-${name}`,
+    account: 'paddock-agent',
+    identity: `dev-${name}`,
+  };
+  return paddockProcess(['agent'], names, surroundings);
+}
+
+interface ProcessNames {
+  readonly process: string;
+  /** Of its log and kubeconfig, without what follows the dot. */
+  readonly file: string;
+  readonly account: string;
+  readonly identity: string;
+}
+
+function paddockProcess(
+  command: readonly string[],
+  { process: name, file, account, identity }: ProcessNames,
+  { folder, cluster, entryPoint }: Surroundings,
+): ManagedProcess {
+  const kubeconfig = join(folder, `${file}.kubeconfig`);
+  // What the API server makes of the service account's token, so that the account's rights are what counts.
+  const user = {
+    user: `system:serviceaccount:${NAMESPACE}:${account}`,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${NAMESPACE}`, 'system:authenticated'],
   };
-  writeFileAtomically(kubeconfig, hub.kubeconfigFor(identity), { mode: 0o600 });
-  const options = ['--kubeconfig', kubeconfig, '--identity', `dev-${name}`, '--metrics-port', '0'];
+  writeFileAtomically(kubeconfig, cluster.kubeconfigFor(user), { mode: 0o600 });
+  const flags = ['--kubeconfig', kubeconfig, '--identity', identity, '--metrics-port', '0'];
   return new ManagedProcess({
-    name: `operator ${name}`,
+    name,
     command: process.execPath,
-    args: [entryPoint, 'run', name, ...options],
-    logFile: join(folder, `${name}.log`),
+    args: [entryPoint, ...command, ...flags],
+    logFile: join(folder, `${file}.log`),
   });
 }

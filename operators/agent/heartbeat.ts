@@ -40,6 +40,8 @@ export class Heartbeats implements Runnable {
   readonly #options: HeartbeatOptions;
   readonly #client: Client;
   #told: Record<string, string | null> | undefined;
+  #hurry = new AbortController();
+  #awaited: (() => void)[] = [];
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: HeartbeatOptions) {
@@ -56,18 +58,31 @@ export class Heartbeats implements Runnable {
     await this.#options.transport.close();
   }
 
+  /** Sends the next one at once; resolves when one that was begun after this call has arrived. */
+  async now(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#awaited.push(resolve);
+    this.#hurry.abort();
+    await promise;
+  }
+
   async #run(signal: AbortSignal): Promise<void> {
     const { clock, log, intervalMs } = this.#options;
     const pace = new Pace(this.#options.random);
     let failures = 0;
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
+      this.#hurry = new AbortController();
+      const ends = AbortSignal.any([signal, this.#hurry.signal]);
+      const awaited = this.#awaited.splice(0);
       try {
         await this.#beat(signal);
+        for (const arrived of awaited) arrived();
         if (failures > 0) log.info('heartbeats arrive again');
         failures = 0;
-        await clock.sleep(pace.arrived(intervalMs(), clock.monotonic() - startedAt), signal);
+        await clock.sleep(pace.arrived(intervalMs(), clock.monotonic() - startedAt), ends);
       } catch (error) {
+        this.#awaited.push(...awaited);
         if (signal.aborted) return;
         failures += 1;
         if (failures === 1) log.warn({ reason: errorMessage(error) }, 'a heartbeat did not arrive');

@@ -1,4 +1,3 @@
-import { SYSTEM_NAMESPACE } from '#api';
 import {
   type Clock,
   Cluster,
@@ -9,9 +8,13 @@ import {
   type Runnable,
   type TransportOptions,
 } from '#runtime';
-import { claimProblem, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
+import { claimProblem, type Identity, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
 import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
+import { agentNamespace } from '../cluster/registration/manifest.ts';
+import { assertClaim, CLAIM, ConfigMaps, isPredecessor, type Owner } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
+import { engagingProblem } from '../engagement/lease.ts';
+import type { HandBack } from './hand-back.ts';
 import type { Registration } from './manifest-secret.ts';
 
 export interface OwnClusterOptions {
@@ -21,6 +24,8 @@ export interface OwnClusterOptions {
   readonly credentials: Credentials;
   /** Lease `engagement` in the hub: its holder alone writes to the cluster. */
   readonly engagement: LeaderElection;
+  /** What is done with the cluster once its Cluster is being deleted. */
+  readonly handBack: HandBack;
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
   readonly clock: Clock;
 }
@@ -36,6 +41,7 @@ export class OwnCluster implements Runnable {
   /** For probes alone, so that they wait for nothing. */
   readonly #probe: Cluster;
   #problem: Problem | undefined;
+  #identity: Identity | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: OwnClusterOptions) {
@@ -45,7 +51,14 @@ export class OwnCluster implements Runnable {
 
   /** Why the cluster can't be engaged; undefined when it can, or was not looked at yet. */
   get problem(): Problem | undefined {
-    return this.#problem;
+    const { engagement, registration } = this.#options;
+    if (this.#problem || engagement.held || engagement.holder === undefined) return this.#problem;
+    return engagingProblem(registration.cluster, engagement.holder);
+  }
+
+  /** What it was found to be when it was looked at last. */
+  get identity(): Identity | undefined {
+    return this.#identity;
   }
 
   /** What its API server has to complain about; undefined when it is ready. An answer is waited for this long [ms]. */
@@ -65,52 +78,76 @@ export class OwnCluster implements Runnable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { manager, clock } = this.#options;
-    while (!signal.aborted) {
+    const { manager, clock, handBack, engagement } = this.#options;
+    const stands = AbortSignal.any([signal, handBack.leaving]);
+    while (!stands.aborted) {
       try {
-        await this.#engageWhileHeld(signal);
+        await this.#engageWhileHeld(stands);
       } catch (error) {
-        if (signal.aborted) return;
+        if (stands.aborted) break;
         manager.log.warn({ reason: errorMessage(error) }, 'the cluster is not engaged; trying again');
       }
-      await clock.sleep(RETRY_MS, signal);
+      await clock.sleep(RETRY_MS, stands);
     }
+    if (!signal.aborted) await handBack.run(() => this.#connection(() => engagement.assertHeld()), signal);
   }
 
   /** Comes back when the engagement was lost, or can't be had now. */
   async #engageWhileHeld(signal: AbortSignal): Promise<void> {
-    const { manager, engagement, registration } = this.#options;
-    if (!(await this.#establish(signal))) return;
+    const { manager, engagement, registration, handBack } = this.#options;
+    if (!(await handBack.stands(signal)) || !(await this.#establish(signal))) return;
     await engagement.acquire(signal);
     if (signal.aborted) return;
     const cluster = this.#connection(() => engagement.assertHeld());
     try {
       await cluster.connect(signal);
+      await this.#claim(cluster, signal);
       manager.clusters.engage(cluster);
       manager.log.info({ cluster: registration.cluster }, 'engaged');
       await engagement.hold(signal);
-      await engagement.release();
     } finally {
       await manager.clusters.disengage(registration.cluster);
       await cluster.stop();
+      await engagement.release(); // when nothing is written any more
     }
   }
 
-  /** Version and claim. Nothing is written to a cluster that is somebody else's. */
+  /** Version and claim, read only: for a cluster that is somebody else's the Lease is not asked for either. */
   async #establish(signal: AbortSignal): Promise<boolean> {
-    const { registration, credentials } = this.#options;
-    const owner = { hub: registration.hub, cluster: registration.clusterUid };
-    const systemNamespace = { metadata: { name: SYSTEM_NAMESPACE } };
+    const { credentials, registration } = this.#options;
     try {
-      const { version } = await identify(this.#probe, credentials, signal);
-      this.#problem = versionProblem(version);
-      if (this.#problem) return false;
-      await takeClaim(this.#probe, { owner, clusterName: registration.cluster, systemNamespace }, signal);
+      this.#identity = await identify(this.#probe, credentials, signal);
+      const tooOld = versionProblem(this.#identity.version);
+      if (tooOld) this.#problem = tooOld;
+      if (tooOld) return false;
+      const claim = await this.#probe.client.find(ConfigMaps, CLAIM, { signal });
+      // that of an earlier Cluster of this name is taken over
+      if (!claim || !isPredecessor(claim, this.#owner, registration.cluster)) assertClaim(claim, this.#owner);
+      if (this.#problem?.terminal) this.#problem = undefined; // one of claiming goes when that succeeds
       return true;
     } catch (error) {
       if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);
       return false;
     }
+  }
+
+  async #claim(cluster: Cluster, signal: AbortSignal): Promise<void> {
+    const { registration, handBack } = this.#options;
+    const { hub, clusterUid: uid } = registration;
+    const systemNamespace = agentNamespace({ name: cluster.name, uid }, hub);
+    const isCurrent = (signal: AbortSignal) => handBack.stands(signal);
+    try {
+      await takeClaim(cluster, { owner: this.#owner, clusterName: cluster.name, systemNamespace, isCurrent }, signal);
+      this.#problem = undefined;
+    } catch (error) {
+      if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);
+      throw error;
+    }
+  }
+
+  get #owner(): Owner {
+    const { hub, clusterUid: cluster } = this.#options.registration;
+    return { hub, cluster };
   }
 
   #connection(writeGuard: () => void): Cluster {

@@ -106,6 +106,7 @@ function explained(error: unknown, { server, cluster }: Registration): unknown {
   return error;
 }
 
-function newManifest(cluster: string): string {
+/** What a person does to let an agent join again. */
+export function newManifest(cluster: string): string {
   return `delete Secret registration in namespace ${clusterNamespace(cluster)} of the hub and apply the agent.yaml of the one that takes its place`;
 }

@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { ClusterResource, clusterNamespace, GROUP, SYSTEM_NAMESPACE } from '#api';
+import { ClusterResource, GROUP, SYSTEM_NAMESPACE } from '#api';
 import {
-  type CallOptions,
   Client,
   type Clock,
   type Credentials,
@@ -16,9 +15,14 @@ import {
   type TransportOptions,
 } from '#runtime';
 import { parseDuration } from '../cluster/duration.ts';
+import { AGENT_TIMES, engagementKey } from '../engagement/lease.ts';
+import { setUpAgentProjects } from '../project/agent.ts';
 import { HubCredential } from './credential.ts';
+import { HandBack } from './hand-back.ts';
 import { Heartbeats } from './heartbeat.ts';
+import { HubCluster } from './hub-cluster.ts';
 import { type Registration, RegistrationError, readRegistration } from './manifest-secret.ts';
+import { ObservedStatus } from './observed.ts';
 import { OwnCluster } from './own-cluster.ts';
 
 export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'> {
@@ -28,6 +32,8 @@ export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'>
   /** Unique among replicas [host name and a random part]. */
   readonly identity?: string;
   readonly healthPort?: number;
+  /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
+  readonly systemNamespaces?: readonly string[];
   /** Of Paddock; shown in the Cluster's status. */
   readonly version: string;
   /** Timings of the choice between replicas. */
@@ -55,7 +61,7 @@ export async function runAgent(options: AgentOptions, stop: AbortSignal): Promis
     const client = new Client(transport, { fieldManager: 'paddock-agent' });
     const credential = new HubCredential({ downstream: client, clock, log, signal: stop });
     const registration = await register(client, credential, { log, clock, stop });
-    if (registration) await work({ ...options, clock, identity, credential, registration }, stop);
+    if (registration) await work({ ...options, clock, identity, credential, registration, client }, stop);
   } finally {
     await transport.close();
   }
@@ -85,12 +91,20 @@ interface Work extends AgentOptions {
   readonly identity: string;
   readonly credential: HubCredential;
   readonly registration: Registration;
+  /** Of the cluster that the process runs in. */
+  readonly client: Client;
 }
 
 async function work(options: Work, stop: AbortSignal): Promise<void> {
   const { downstream, credential, registration, identity, log, clock, healthPort, timings, freeze, transport } =
     options;
   const { cluster: name, clusterUid, hub: hubUid } = registration;
+  const end = new AbortController();
+  const hubCluster = new HubCluster({
+    registration,
+    downstream: options.client,
+    onMismatch: error => end.abort(error),
+  });
   const manager = new Manager({
     ...transport,
     credentials: credential,
@@ -98,7 +112,11 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     fieldManager: 'paddock-agent',
     identity,
     log,
-    identify: (hub, call) => identifyHub(hub, registration, call),
+    // the hub is the one of the manifest as long as it has the Cluster that the manifest was made for
+    identify: async (hub, call) => {
+      await hubCluster.read(hub, call);
+      return hubUid;
+    },
     leaderElection: {
       ...options.leaderElection,
       credentials: downstream,
@@ -113,53 +131,80 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
   const hubTransport = () => new Transport({ credentials: credential, maxInFlight: 2 });
   const leases = new Client(hubTransport(), { fieldManager: 'paddock-agent' });
   const engagement = new LeaderElection({
+    ...AGENT_TIMES,
+    ...engagementKey(name),
     client: leases,
-    namespace: clusterNamespace(name),
-    name: 'engagement',
     identity: `agent/${identity}`,
+    log,
+  });
+  const handBack = new HandBack({
+    registration,
+    own,
+    read: signal => hubCluster.read(manager.hub.client, { signal }),
+    engagement,
+    tell: () => heartbeats.now(),
+    released: () => end.abort(),
+    clock,
     log,
   });
   const cluster = new OwnCluster({
     manager,
+    handBack,
     registration,
     credentials: downstream,
     engagement,
     clock,
     ...(transport ? { transport } : {}),
   });
+  setUpAgentProjects({
+    manager,
+    cluster: name,
+    clusters: own,
+    ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
+  });
   const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);
+  const heartbeats = new Heartbeats({
+    cluster: name,
+    identity,
+    transport: hubTransport(),
+    report: async signal => {
+      // a server that says nothing must not keep the heartbeat that tells of it
+      const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
+      const { problem } = cluster;
+      const { report } = handBack;
+      return {
+        version: options.version,
+        ...(unhealthy ? { unhealthy } : {}),
+        ...(problem ? { problem } : {}),
+        ...(report ? { handBack: report } : {}),
+      };
+    },
+    intervalMs,
+    writeGuard: manager.writeGuard,
+    clock,
+    log,
+  });
   manager.add(credential);
-  manager.add(cluster);
   manager.add(
-    new Heartbeats({
-      cluster: name,
-      identity,
-      transport: hubTransport(),
-      report: async signal => {
-        // a server that says nothing must not keep the heartbeat that tells of it
-        const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
-        const { problem } = cluster;
-        return { version: options.version, ...(unhealthy ? { unhealthy } : {}), ...(problem ? { problem } : {}) };
-      },
-      intervalMs,
-      writeGuard: manager.writeGuard,
+    new ObservedStatus({
+      manager,
+      clusters: own,
+      cluster: { name, uid: clusterUid },
+      identity: () => cluster.identity,
       clock,
-      log,
     }),
   );
+  manager.add(cluster);
+  manager.add(heartbeats);
   log.info({ cluster: name, hub: registration.server, uid: clusterUid, hubUid }, 'the agent works for this cluster');
   try {
-    await manager.run(stop);
+    await manager.run(AbortSignal.any([stop, end.signal]));
+  } catch (error) {
+    // the agent's rights went before it
+    if (handBack.report?.stage !== 'released') throw error;
   } finally {
     await leases.transport.close();
   }
-}
-
-/** The hub is the one of the manifest as long as it has the Cluster that the manifest was made for. */
-async function identifyHub(hub: Client, { cluster, clusterUid, hub: uid }: Registration, call: CallOptions) {
-  const { metadata } = await hub.get(ClusterResource, { name: cluster }, call);
-  if (metadata.uid === clusterUid) return uid;
-  throw new RegistrationError(
-    `the hub has another Cluster ${cluster} (uid ${metadata.uid}) than the one that this manifest joined: apply its own manifest, of Secret registration in namespace ${clusterNamespace(cluster)}`,
-  );
+  if (end.signal.reason instanceof RegistrationError) throw end.signal.reason;
+  if (handBack.report?.stage === 'released') log.info({ cluster: name }, 'the cluster was handed back: the agent ends');
 }

@@ -1,7 +1,8 @@
 import type { ClusterSpec } from '#api';
 import { type ConditionIntent, timestamp } from '#runtime';
 import type { ConnectionState } from './connection.ts';
-import type { Goal, HandBackState } from './deletion-downstream.ts';
+import type { Goal } from './deletion-cleaning.ts';
+import type { HandBackState } from './deletion-downstream.ts';
 
 /** What is known of a Cluster that is being deleted. Times are wall clock, ms. */
 export interface DeletionFacts {
@@ -54,21 +55,32 @@ function reachable(policy: DeletionFacts['policy'], { stage, problem }: HandBack
 function unreachable(facts: DeletionFacts): Step {
   const { policy, connection, handBack, everConnected, lastContactAt, timeoutMs, now } = facts;
   if (connection === 'pending') return { kind: 'wait', ms: PENDING_MS, cleaned: condition('Cleaning', CLEANING) };
-  if (connection === 'usable' && handBack?.reached === undefined)
-    return { kind: 'wait', cleaned: condition('Cleaning', CLEANING) };
+  const isClean = handBack?.stage === 'clean';
+  if (handBack && handBack.reached === undefined) {
+    const begins = connection === 'agent' ? WAITING_FOR_AGENT : condition('Cleaning', CLEANING);
+    return { kind: 'wait', cleaned: isClean ? CLEANED : begins };
+  }
   if (policy === 'Orphan') return { kind: 'finish', cleaned: ORPHANED };
-  if (connection !== 'usable' && !everConnected) return { kind: 'finish', cleaned: NOTHING_DERIVED };
+  if (!handBack && !everConnected) return { kind: 'finish', cleaned: NOTHING_DERIVED };
   const until = lastContactAt + timeoutMs;
   const problem = facts.connectionProblem ?? handBack?.problem ?? 'there is no connection to it';
   if (now < until) {
+    if (isClean) return { kind: 'wait', ms: until - now, cleaned: CLEANED };
     const message = `the cluster can't be reached: ${problem}; it is waited for until ${timestamp(until)}, or set spec.deletionPolicy to Orphan to leave what Paddock derived there`;
     return { kind: 'wait', ms: until - now, cleaned: condition('Unreachable', message) };
   }
+  if (isClean) return { kind: 'finish', cleaned: cleanedThenLost(lastContactAt) };
   const message = `the cluster was not reached for ${timeoutMs / 1_000} s (spec.cleanupTimeout), since ${timestamp(lastContactAt)}: ${problem}`;
   return { kind: 'finish', cleaned: condition('CleanupTimedOut', message) };
 }
 
 const CLEANING = 'what Paddock derived on the cluster is being removed';
+
+/** Not yet `Cleaning`: that is what tells an agent to begin. */
+const WAITING_FOR_AGENT: ConditionIntent = condition(
+  'WaitingForAgent',
+  'the cluster is handed back by its agent, whose next heartbeat is waited for',
+);
 
 const CLEANED: ConditionIntent = {
   type: 'Cleaned',
@@ -76,6 +88,12 @@ const CLEANED: ConditionIntent = {
   reason: 'Cleaned',
   message: 'nothing that Paddock derived is left on the cluster',
 };
+
+/** What goes last is given up without an answer; what was derived is gone. */
+function cleanedThenLost(since: number): ConditionIntent {
+  const rest = 'namespace paddock-system, the claim in it and the rights of an agent may still be there';
+  return { ...CLEANED, message: `${CLEANED.message}; it was not heard from since ${timestamp(since)}, so ${rest}` };
+}
 
 const NOTHING_DERIVED: ConditionIntent = {
   type: 'Cleaned',

@@ -23,8 +23,9 @@ import {
   type Result,
   removeFinalizer,
 } from '#runtime';
-import type { Connection, ConnectionState } from './connection.ts';
-import type { HandBack } from './deletion-downstream.ts';
+import type { ConnectionState } from './connection.ts';
+import type { Goal } from './deletion-cleaning.ts';
+import type { HandBackState } from './deletion-downstream.ts';
 import { connectedWhileDeleting, deletionStatus, withWhatIsLeft } from './deletion-status.ts';
 import { FINAL, LEAVING, nextStep, type Step } from './deletion-step.ts';
 import { verdictOn } from './deletion-verdict.ts';
@@ -33,14 +34,27 @@ import { parseDuration } from './duration.ts';
 
 export const FINALIZER = finalizer('cluster');
 
+/** Work on one downstream that is being handed back, over a connection to it or by its agent. */
+export interface HandingBack {
+  readonly state: HandBackState;
+  /** When the downstream was heard from last, wall clock, ms. */
+  readonly contactAt: number | undefined;
+  /** Lets it go on to a further goal; an earlier one is ignored. An agent reads it from the status instead. */
+  raise(goal: Goal): void;
+  stop(): Promise<void>;
+}
+
+/** The ways to a downstream. */
+export type Way = Extract<ConnectionState, { readonly kind: 'usable' | 'agent' }>;
+
 export interface DeletionOptions {
   readonly client: Client;
   readonly recorder: Recorder;
   readonly hub: () => string;
   readonly clock: Clock;
   readonly namespaces: Informer<KubeObject>;
-  /** Begins to hand a downstream back. */
-  readonly open: (cluster: Cluster, connection: Connection) => HandBack;
+  /** Begins to hand a downstream back; undefined where no agent was ever heard of. */
+  readonly open: (cluster: Cluster, way: Way) => HandingBack | undefined;
 }
 
 /** How soon it is looked again whether the Projects are gone: they are not watched. */
@@ -53,7 +67,7 @@ const UNKNOWN_MS = 1_000;
  */
 export class Deletions {
   readonly #options: DeletionOptions;
-  readonly #handBacks = new Map<string, { readonly id: string; readonly handBack: HandBack }>();
+  readonly #handBacks = new Map<string, { readonly id: string; readonly handBack: HandingBack }>();
   readonly #closing = new Set<Promise<void>>();
 
   constructor(options: DeletionOptions) {
@@ -139,20 +153,20 @@ export class Deletions {
   }
 
   /** The hand-back over the connection as it is now; while none is known the one that runs goes on. */
-  #handBack(cluster: Cluster, state: ConnectionState): HandBack | undefined {
+  #handBack(cluster: Cluster, state: ConnectionState): HandingBack | undefined {
     const name = cluster.metadata.name ?? '';
     const current = this.#handBacks.get(name);
     if (state.kind === 'pending') return current?.handBack;
-    const id = state.kind === 'usable' ? `${cluster.metadata.uid} ${state.connection.hash}` : '';
-    if (current?.id === id) return current.handBack;
+    const id = wayOf(cluster, state);
+    if (current && current.id === id) return current.handBack;
     this.forget(name);
-    if (state.kind !== 'usable') return undefined;
-    const handBack = this.#options.open(cluster, state.connection);
-    this.#handBacks.set(name, { id, handBack });
+    if (state.kind === 'none') return undefined;
+    const handBack = this.#options.open(cluster, state);
+    if (id !== undefined && handBack) this.#handBacks.set(name, { id, handBack });
     return handBack;
   }
 
-  #step(cluster: Cluster, connection: ConnectionState, handBack: HandBack | undefined): Step {
+  #step(cluster: Cluster, connection: ConnectionState, handBack: HandingBack | undefined): Step {
     const { deletionPolicy = 'Clean', cleanupTimeout = '5m' } = cluster.spec;
     const { lastHeartbeat } = cluster.status ?? {};
     const signs = [cluster.metadata.deletionTimestamp, lastHeartbeat].map(time => (time ? Date.parse(time) : 0));
@@ -224,6 +238,12 @@ const NO_NAMESPACE: ConnectionState = {
     message: 'its namespace in the hub is somebody else’s',
   },
 };
+
+/** Tells ways to a downstream apart; undefined where there is none. */
+function wayOf({ metadata }: Cluster, state: ConnectionState): string | undefined {
+  if (state.kind === 'agent') return `${metadata.uid} agent ${state.connection.timeoutMs}`;
+  return state.kind === 'usable' ? `${metadata.uid} ${state.connection.hash}` : undefined;
+}
 
 function waitingFor(projects: readonly Project[]): ConditionIntent {
   const names = projects.map(({ metadata }) => metadata.name ?? '').sort();

@@ -16,6 +16,7 @@ import {
   type Owner,
   takeOver,
 } from '../engagement/claim.ts';
+import type { Problem } from '../engagement/heartbeat.ts';
 import { caFingerprint } from '../engagement/kubeconfig.ts';
 import {
   type Distribution,
@@ -30,13 +31,6 @@ export interface Identity {
   readonly apiServer: { readonly url: string; readonly caSHA256?: string };
   readonly version: string;
   readonly distribution: Distribution;
-}
-
-/** Why a cluster that answers can't be used. A terminal one stays until something changes. */
-export interface Problem {
-  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed';
-  readonly message: string;
-  readonly terminal: boolean;
 }
 
 /** Asks a server what it is: its version and, where that does not tell the distribution, its API groups. */

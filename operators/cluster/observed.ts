@@ -1,4 +1,4 @@
-import type { Cluster, ClusterStatus } from '#api';
+import type { ClusterStatus } from '#api';
 import { type ConditionIntent, findCondition } from '#runtime';
 import type { Identity } from './establish.ts';
 import type { InventoryState } from './inventory/inventory.ts';
@@ -30,11 +30,6 @@ export function observedFields({ identity, inventory }: Observed, before: Cluste
 export function observedConditions({ inventory }: Observed, before: ClusterStatus): ConditionIntent[] {
   const nodes = nodesReadyCondition(inventory) ?? existing(before, 'NodesReady', NODES_READY_REASONS);
   return nodes ? [nodes] : [];
-}
-
-/** Whether an agent observes the cluster, and the hub does not. */
-export function isObservedByAgent({ spec }: Cluster): boolean {
-  return spec.connection.agent !== undefined;
 }
 
 /** The condition as it stands, if its reason is one of these. */

@@ -1,4 +1,5 @@
 import type { KubeObject } from '#runtime';
+import { formatHandBack, type HandBackReport, parseHandBack } from './hand-back.ts';
 
 /** The Lease in `c-<cluster>` that an agent renews; what it has to say beside being alive is in annotations. */
 export const HEARTBEAT_LEASE = 'heartbeat';
@@ -7,10 +8,11 @@ const ANNOTATION_VERSION = 'paddock.dev/agent-version';
 const ANNOTATION_REPLICAS = 'paddock.dev/agent-replicas';
 const ANNOTATION_UNHEALTHY = 'paddock.dev/api-unhealthy';
 const ANNOTATION_PROBLEM = 'paddock.dev/problem';
+const ANNOTATION_HAND_BACK = 'paddock.dev/hand-back';
 
 /** Why a cluster that answers can't be used. A terminal one stays until something changes. */
 export interface Problem {
-  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed';
+  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed' | 'Engaging';
   readonly message: string;
   readonly terminal: boolean;
 }
@@ -22,16 +24,19 @@ export interface AgentReport {
   /** What the cluster's own API server answers to /readyz, when it is not ready. */
   readonly unhealthy?: string;
   readonly problem?: Problem;
+  /** How far the cluster is handed back, once its Cluster is being deleted. */
+  readonly handBack?: HandBackReport;
 }
 
 /** The annotations of a heartbeat; null takes one away. */
 export function reportAnnotations(report: AgentReport): Record<string, string | null> {
-  const { version, replicas, unhealthy, problem } = report;
+  const { version, replicas, unhealthy, problem, handBack } = report;
   return {
     [ANNOTATION_VERSION]: version ?? null,
     [ANNOTATION_REPLICAS]: replicas === undefined ? null : String(replicas),
     [ANNOTATION_UNHEALTHY]: unhealthy ?? null,
     [ANNOTATION_PROBLEM]: problem ? JSON.stringify(problem) : null,
+    [ANNOTATION_HAND_BACK]: formatHandBack(handBack) ?? null,
   };
 }
 
@@ -42,15 +47,17 @@ export function reportOf(lease: KubeObject): AgentReport {
   const replicas = Number(annotations[ANNOTATION_REPLICAS] ?? Number.NaN);
   const unhealthy = annotations[ANNOTATION_UNHEALTHY]?.slice(0, 1_000);
   const problem = parseProblem(annotations[ANNOTATION_PROBLEM]);
+  const handBack = parseHandBack(annotations[ANNOTATION_HAND_BACK]);
   return {
     ...(version ? { version } : {}),
     ...(Number.isInteger(replicas) && replicas >= 0 && replicas < 1_000 ? { replicas } : {}),
     ...(unhealthy ? { unhealthy } : {}),
     ...(problem ? { problem } : {}),
+    ...(handBack ? { handBack } : {}),
   };
 }
 
-const REASONS: readonly Problem['reason'][] = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed'];
+const REASONS: readonly Problem['reason'][] = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed', 'Engaging'];
 
 function parseProblem(text: string | undefined): Problem | undefined {
   if (text === undefined) return undefined;

@@ -1,18 +1,19 @@
 import { fieldManager } from '#api';
 import type { KubeObject } from '#runtime';
 
-/** Applies a project's labels and annotations to its namespaces. */
-export const PROJECT_FIELDS = fieldManager('project');
-/** Applies the membership label to namespaces that belong to a project by default. */
-export const DEFAULT_MEMBERSHIP = `${fieldManager('project')}-membership`;
+/** Those who apply a project's labels and annotations to its namespaces: the hub's operator and the agent's. */
+export const PROJECT_MANAGERS: readonly string[] = [fieldManager('project'), fieldManager('project', 'agent')];
+
+/** Who applies, for one of {@link PROJECT_MANAGERS}, the membership label to namespaces of a project by default. */
+export function membershipManager(manager: string): string {
+  return `${manager}-membership`;
+}
 
 /** Every manager under which Paddock applies fields to downstream namespaces: what they hold goes when a cluster is handed back. */
-export const NAMESPACE_FIELD_MANAGERS: readonly string[] = [
-  PROJECT_FIELDS,
-  DEFAULT_MEMBERSHIP,
-  fieldManager('project', 'agent'),
-  `${fieldManager('project', 'agent')}-membership`,
-];
+export const NAMESPACE_FIELD_MANAGERS: readonly string[] = PROJECT_MANAGERS.flatMap(manager => [
+  manager,
+  membershipManager(manager),
+]);
 
 /** The label and annotation keys that a field manager applied to an object. */
 export interface AppliedFields {

@@ -6,7 +6,7 @@ import {
   SYSTEM_PROJECT,
 } from '#api';
 import { type Client, type Informer, isConflict, Namespaces } from '#runtime';
-import { DEFAULT_MEMBERSHIP } from '../engagement/namespace-fields.ts';
+import { membershipManager } from '../engagement/namespace-fields.ts';
 import type { MemberNamespace } from './membership.ts';
 
 /** Which namespaces of one downstream belong to a project by their name, while they name none themselves. */
@@ -58,7 +58,8 @@ export async function labelByDefault(
   const { name = '', uid = '' } = metadata ?? {};
   const intent = { metadata: { name, uid, labels: { [LABEL_PROJECT]: project } } };
   try {
-    await client.apply(Namespaces, intent, { signal, fieldManager: DEFAULT_MEMBERSHIP, force: false });
+    const fieldManager = membershipManager(client.fieldManager);
+    await client.apply(Namespaces, intent, { signal, fieldManager, force: false });
   } catch (error) {
     if (!isConflict(error)) throw error;
   }

@@ -8,13 +8,14 @@ import { type Copy, SHARED_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import type { MemberNamespace } from './membership.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
-import { homeProjectKey, type Plans, projectKeyOf, sourceProjectKey } from './plans.ts';
+import { type Plans, projectKeyOf } from './plans.ts';
+import { deletionTold } from './status-parts.ts';
 
 export interface EngagedOptions {
   readonly cluster: Cluster;
   readonly fieldManager: string;
   readonly plans: Plans;
-  readonly deletions: Deletions;
+  readonly deletions: Pick<Deletions, 'verdict'>;
   /** The Clusters of the hub. */
   readonly clusters: Informer<ClusterObject>;
   /** Namespaces of project `system` beside `kube-*`. */
@@ -44,6 +45,8 @@ const CONCURRENCY = 32;
  * server is back, so the longest must be short enough to wait for.
  */
 export const BACKOFF_MS = [5, 30_000] as const;
+/** A status is written at most this often while copies come in. */
+export const STATUS_MS = 250;
 
 /**
  * The project operator's work on one engaged cluster: a controller over the downstream's namespaces, each
@@ -123,11 +126,8 @@ export class EngagedProjects {
 
   #watchHub(): void {
     const { cluster, clusters, plans } = this.#options;
-    const ofKey = (key: string | undefined) => this.#namespacesOf(key);
-    const mine = (informer: Informer<KubeObject>, keyOf: (object: KubeObject) => string | undefined) =>
-      this.#controller.watches(informer, object => ofKey(keyOf(object)));
-    this.#controller.watches(plans.projects, project => ofKey(projectKeyOf(project)), { predicate: specChanged });
-    for (const kind of SHARED_KINDS) mine(plans.sources[kind], sourceProjectKey);
+    const members = (project: Project) => this.#namespacesOf(projectKeyOf(project));
+    this.#controller.watches(plans.projects, members, { predicate: specChanged });
     this.#controller.watches(
       clusters,
       object => (object.metadata.name === cluster.name ? this.#defaultMembers() : []),
@@ -135,8 +135,14 @@ export class EngagedProjects {
         predicate: (object, old) => object.spec.defaultProjects !== old?.spec.defaultProjects,
       },
     );
-    mine(plans.namespaces, namespace => homeProjectKey(namespace.metadata?.name ?? ''));
-    cluster.signal.addEventListener('abort', () => this.#changedAll(), { once: true });
+    const unsubscribe = plans.subscribe(key => {
+      for (const name of this.#namespacesOf(key)) this.#controller.add(name);
+    });
+    const ended = () => {
+      unsubscribe();
+      this.#changedAll();
+    };
+    cluster.signal.addEventListener('abort', ended, { once: true });
   }
 
   #watchDownstream(): void {
@@ -204,7 +210,7 @@ export class EngagedProjects {
   }
 }
 
-/** What members are given depends on the spec, on deletion, finalizer and annotations, not on the status. */
+/** What members are given depends on the spec, on deletion, finalizer and annotations; not on what was seen of it. */
 function specChanged(project: Project, old: Project | undefined): boolean {
   if (!old) return true;
   const { generation, deletionTimestamp, annotations, uid } = project.metadata;
@@ -213,6 +219,7 @@ function specChanged(project: Project, old: Project | undefined): boolean {
     generation !== old.metadata.generation ||
     deletionTimestamp !== old.metadata.deletionTimestamp ||
     hasFinalizer(project, FINALIZER) !== hasFinalizer(old, FINALIZER) ||
+    deletionTold(project) !== deletionTold(old) ||
     JSON.stringify(annotations) !== JSON.stringify(old.metadata.annotations)
   );
 }

@@ -1,6 +1,5 @@
 import type { ProjectSpec } from '#api';
 import { type Client, Namespaces } from '#runtime';
-import { PROJECT_FIELDS } from '../engagement/namespace-fields.ts';
 import type { MemberNamespace } from './membership.ts';
 
 type Fields = Readonly<Record<string, string>>;
@@ -13,6 +12,11 @@ export function labelsAreRight(namespace: MemberNamespace, spec: ProjectSpec | u
     right(labels, applied.labels, spec?.namespaceLabels) &&
     right(annotations, applied.annotations, spec?.namespaceAnnotations)
   );
+}
+
+/** Whether another of ours holds fields of the namespace, from when the cluster was connected otherwise. */
+export function isAppliedByAnother({ appliedBy }: MemberNamespace, { fieldManager }: Client): boolean {
+  return appliedBy.some(manager => manager !== fieldManager);
 }
 
 /**
@@ -36,7 +40,9 @@ export async function applyLabels(
       ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
     },
   };
-  await client.apply(Namespaces, intent, { signal, fieldManager: PROJECT_FIELDS });
+  await client.apply(Namespaces, intent, { signal });
+  for (const manager of namespace.appliedBy.filter(other => other !== client.fieldManager))
+    await client.apply(Namespaces, { metadata: { name, uid } }, { signal, fieldManager: manager });
 }
 
 function right(actual: Fields = {}, applied: readonly string[], wanted: Fields = {}): boolean {

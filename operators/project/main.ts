@@ -1,16 +1,13 @@
-import { ClusterResource, fieldManager } from '#api';
+import { ClusterResource, fieldManager, ProjectResource } from '#api';
 import { Controller } from '#runtime';
 import { FollowClusters } from '../engagement/follow.ts';
 import type { SetUp } from '../settings.ts';
 import { Deletions } from './deletion.ts';
-import { BACKOFF_MS, EngagedProjects } from './engaged.ts';
-import { ProjectEvents } from './events.ts';
-import { SHARED_KINDS } from './kinds.ts';
-import { homeProjectKey, Plans, projectKeyOf, sourceProjectKey } from './plans.ts';
-import { type ProjectScope, projectKeysOf, reconcileProject } from './project.ts';
-
-/** A status is written at most this often while copies come in. */
-const STATUS_MS = 250;
+import { BACKOFF_MS, STATUS_MS } from './engaged.ts';
+import { Engagements } from './engagements.ts';
+import { Plans, projectKeyOf, projectKeysOf } from './plans.ts';
+import { type ProjectScope, reconcileProject } from './project.ts';
+import { HubSharedObjects, homeProjectKey } from './shared.ts';
 
 /**
  * The project operator: one controller over Projects in the hub, and on each engaged cluster one over its
@@ -20,24 +17,30 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
   const { hub, log } = manager;
   const manage = fieldManager('project');
   const client = hub.client.as(manage);
-  const plans = new Plans(hub);
+  const shared = new HubSharedObjects(hub);
+  const plans = new Plans({ projects: hub.cache.informer(ProjectResource), shared, hub: () => hub.uid });
   const clusters = hub.cache.informer(ClusterResource);
   const deletions = new Deletions(client, () => hub.uid);
-  const events = new ProjectEvents(manager.recorder);
-  const engaged = new Map<string, EngagedProjects>();
-  const disengagedAt = new Map<string, number>();
-  let startedAt = Number.POSITIVE_INFINITY;
-  // the work on the clusters ends before their connections, so that what runs can end in good order
-  const stopping = new AbortController();
+  const now = Date.now;
+  const engagements = new Engagements({
+    manager,
+    fieldManager: manage,
+    plans,
+    deletions,
+    clusters,
+    systemNamespaces,
+    changed: key => controller.add(key, { afterMs: STATUS_MS }),
+    now,
+  });
   const scope: ProjectScope = {
     manager,
     client,
     plans,
+    namespaces: shared.namespaces,
     clusters,
     deletions,
-    engaged: cluster => engaged.get(cluster),
-    disengagedAt: cluster => disengagedAt.get(cluster) ?? startedAt,
-    now: Date.now,
+    engagements,
+    now,
   };
   const controller = new Controller({
     name: 'project',
@@ -48,48 +51,22 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
   });
   const keys = (key: string | undefined) => (key === undefined ? [] : [key]);
 
-  manager.clusters.subscribe({
-    engaged: cluster => {
-      const projects = new EngagedProjects({
-        cluster,
-        fieldManager: manage,
-        plans,
-        deletions,
-        clusters,
-        systemNamespaces,
-        hub: hub.uid,
-        log,
-        changed: key => controller.add(key, { afterMs: STATUS_MS }),
-        observed: observation => events.observed(observation),
-      });
-      engaged.set(cluster.name, projects);
-      projects.start(stopping.signal);
-    },
-    disengaged: cluster => {
-      engaged.delete(cluster.name);
-      disengagedAt.set(cluster.name, scope.now());
-      events.forget(cluster.name);
-      for (const key of projectKeysOf(plans, cluster.name)) controller.add(key, { afterMs: STATUS_MS });
-    },
-  });
-
+  engagements.follow();
   manager.add({
     start: signal => {
-      startedAt = scope.now();
-      signal.addEventListener('abort', () => stopping.abort(signal.reason), { once: true });
+      engagements.start(signal);
       controller
         .watches(plans.projects, project => keys(projectKeyOf(project)), { ownWrites: false })
-        .watches(plans.namespaces, namespace => keys(homeProjectKey(namespace.metadata?.name ?? '')))
+        .watches(shared.namespaces, namespace => keys(homeProjectKey(namespace.metadata?.name ?? '')))
         .watches(clusters, cluster => projectKeysOf(plans, cluster.metadata.name ?? ''), { afterMs: STATUS_MS });
-      for (const kind of SHARED_KINDS)
-        controller.watches(plans.sources[kind], source => keys(sourceProjectKey(source)), { afterMs: STATUS_MS });
+      plans.subscribe(key => controller.add(key, { afterMs: STATUS_MS }));
       void Promise.all([plans.whenSynced(signal), clusters.whenSynced(signal)]).then(
         () => controller.start(signal),
         () => undefined,
       );
     },
     stopped: async () => {
-      await Promise.all([controller.stopped(), ...[...engaged.values()].map(projects => projects.stopped())]);
+      await Promise.all([controller.stopped(), engagements.stopped()]);
     },
   });
   manager.add(

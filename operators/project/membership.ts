@@ -1,10 +1,13 @@
 import { isReservedNamespace, LABEL_PROJECT } from '#api';
 import type { KubeObject } from '#runtime';
-import { type AppliedFields, appliedFields, PROJECT_FIELDS } from '../engagement/namespace-fields.ts';
+import { type AppliedFields, appliedFields, PROJECT_MANAGERS } from '../engagement/namespace-fields.ts';
 
-/** A downstream namespace as the cache keeps it, with the label and annotation keys that we applied to it. */
+/** A downstream namespace as the cache keeps it. */
 export interface MemberNamespace extends KubeObject {
+  /** The label and annotation keys that were applied to it for a project. */
   readonly applied: AppliedFields;
+  /** Who applied them: of a cluster that was connected otherwise before, another than now. */
+  readonly appliedBy: readonly string[];
 }
 
 /** The project a namespace names; Paddock's own namespaces belong to none whatever they are labelled. */
@@ -27,5 +30,12 @@ export function isProtectedNamespace(name: string): boolean {
 export function memberNamespaceOf(object: KubeObject): MemberNamespace {
   const { managedFields: _fields, annotations, ...metadata } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
-  return { metadata: { ...metadata, annotations: kept }, applied: appliedFields(object, PROJECT_FIELDS) };
+  const fields = PROJECT_MANAGERS.map(manager => ({ manager, ...appliedFields(object, manager) })).filter(
+    each => each.labels.length + each.annotations.length > 0,
+  );
+  return {
+    metadata: { ...metadata, annotations: kept },
+    applied: { labels: fields.flatMap(each => each.labels), annotations: fields.flatMap(each => each.annotations) },
+    appliedBy: fields.map(({ manager }) => manager),
+  };
 }

@@ -12,7 +12,7 @@ import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
 import { type Deletions, FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
-import { applyLabels, labelsAreRight } from './labels.ts';
+import { applyLabels, isAppliedByAnother, labelsAreRight } from './labels.ts';
 import type { Members } from './members.ts';
 import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from './membership.ts';
 import type { Plans } from './plans.ts';
@@ -24,7 +24,7 @@ export interface NamespaceScope {
   readonly plans: Plans;
   readonly members: Members;
   readonly conflicts: Conflicts;
-  readonly deletions: Deletions;
+  readonly deletions: Pick<Deletions, 'verdict'>;
   readonly defaults: DefaultProjects;
   readonly hub: string;
   /** Told after each reconcile what can't be served in the namespace. */
@@ -85,7 +85,7 @@ async function join(
   const { name = '' } = namespace.metadata ?? {};
   // first, since a shared object may select by the labels that the project gives
   const labelled = await settled(
-    labelsAreRight(namespace, project.spec) ? undefined : applyLabels(client, namespace, project.spec, signal),
+    labelsStand(namespace, project.spec, client) ? undefined : applyLabels(client, namespace, project.spec, signal),
   );
   const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
   const plan = plans.get(project);
@@ -129,7 +129,7 @@ async function free(scope: NamespaceScope, namespace: MemberNamespace, signal: A
   const { name = '' } = namespace.metadata ?? {};
   const context = { client, members, conflicts, hub, signal };
   await deliver(context, { namespace: name, templates: [], prune: true, keep: new Set() });
-  if (!labelsAreRight(namespace, undefined)) await applyLabels(client, namespace, undefined, signal);
+  if (!labelsStand(namespace, undefined, client)) await applyLabels(client, namespace, undefined, signal);
   scope.report(name, undefined, []);
   return undefined;
 }
@@ -168,6 +168,11 @@ async function leave(
 export function memberProjectKey(cluster: string, namespace: MemberNamespace | undefined): string | undefined {
   const project = membershipOf(namespace);
   return project === undefined ? undefined : `${clusterNamespace(cluster)}/${project}`;
+}
+
+/** The labels are right, and nobody but this process holds them. */
+function labelsStand(namespace: MemberNamespace, spec: Project['spec'] | undefined, client: Client): boolean {
+  return labelsAreRight(namespace, spec) && !isAppliedByAnother(namespace, client);
 }
 
 /** A phase that fails lets the next one run. */

@@ -1,16 +1,7 @@
-import {
-  clusterNamespace,
-  LABEL_SHARED,
-  type Project,
-  ProjectResource,
-  parseClusterNamespace,
-  parseProjectNamespace,
-  projectNamespace,
-} from '#api';
-import { type Cluster, type Informer, type KubeObject, keyString, Namespaces } from '#runtime';
+import { clusterNamespace, type Project, parseClusterNamespace } from '#api';
+import { type Informer, keyString } from '#runtime';
 import { isRefusal, isTemplate, type Refusal, type Template, templateOf } from './desired.ts';
-import { homeState } from './home.ts';
-import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
+import type { SharedObjects } from './shared.ts';
 
 /** What a project wants in its member namespaces, computed from the hub alone. */
 export interface Plan {
@@ -19,7 +10,12 @@ export interface Plan {
   readonly refusals: readonly Refusal[];
 }
 
-const BY_NAMESPACE = 'namespace';
+export interface PlansOptions {
+  readonly projects: Informer<Project>;
+  readonly shared: SharedObjects;
+  /** uid of the hub's kube-system namespace. */
+  readonly hub: () => string;
+}
 
 /**
  * The projects of the hub and what they share. Plans are computed once and kept until the project, one
@@ -27,36 +23,29 @@ const BY_NAMESPACE = 'namespace';
  */
 export class Plans {
   readonly projects: Informer<Project>;
-  readonly namespaces: Informer<KubeObject>;
-  readonly sources: Readonly<Record<SharedKind, Informer<Source>>>;
-  readonly #hub: Cluster;
+  readonly #options: PlansOptions;
   readonly #plans = new Map<string, Plan>();
+  readonly #listeners = new Set<(projectKey: string) => void>();
 
-  constructor(hub: Cluster) {
-    this.#hub = hub;
-    this.projects = hub.cache.informer(ProjectResource);
-    this.namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
-    const shared = { labelSelector: `${LABEL_SHARED}=true` };
-    this.sources = {
-      Secret: hub.cache.informer(SourceTypes.Secret, shared),
-      ConfigMap: hub.cache.informer(SourceTypes.ConfigMap, shared),
-    };
-    for (const informer of Object.values(this.sources))
-      informer.addIndex(BY_NAMESPACE, object => [object.metadata?.namespace ?? '']);
-    this.#forgetOnChange(this.projects, projectKeyOf);
-    this.#forgetOnChange(this.namespaces, namespace => homeProjectKey(namespace.metadata?.name ?? ''));
-    for (const informer of Object.values(this.sources)) this.#forgetOnChange(informer, sourceProjectKey);
+  constructor(options: PlansOptions) {
+    this.#options = options;
+    this.projects = options.projects;
+    const forget = (project: Project) => this.#plans.delete(projectKeyOf(project) ?? '');
+    this.projects.subscribe({ applied: forget, deleted: forget });
+    options.shared.subscribe(key => {
+      this.#plans.delete(key);
+      for (const listener of this.#listeners) listener(key);
+    });
   }
 
-  /** Everything that decides what should exist has been read and can be read now; absence counts. */
-  get known(): boolean {
-    const informers = [this.projects, this.namespaces, ...Object.values(this.sources)];
-    return informers.every(informer => informer.known);
+  /** Told the key of each project that shares something else now, or whose namespace has changed. */
+  subscribe(changed: (projectKey: string) => void): () => void {
+    this.#listeners.add(changed);
+    return () => this.#listeners.delete(changed);
   }
 
   async whenSynced(signal: AbortSignal): Promise<void> {
-    const informers = [this.projects, this.namespaces, ...Object.values(this.sources)];
-    await Promise.all(informers.map(informer => informer.whenSynced(signal)));
+    await Promise.all([this.projects.whenSynced(signal), this.#options.shared.whenSynced(signal)]);
   }
 
   project(cluster: string, name: string): Project | undefined {
@@ -78,33 +67,24 @@ export class Plans {
    * namespace, where its shared objects live, is in good order.
    */
   complete(project: Project): boolean {
-    const cluster = parseClusterNamespace(project.metadata.namespace ?? '') ?? '';
-    const home = this.namespaces.get({ name: projectNamespace(cluster, project.metadata.name ?? '') });
-    return this.known && homeState(home, cluster, project.metadata.name ?? '') === 'ours';
+    const { shared } = this.#options;
+    return this.projects.known && shared.isKnown(project) && shared.homeState(project) === 'ours';
   }
 
   #compute(project: Project): Plan {
+    const { shared, hub } = this.#options;
     const cluster = parseClusterNamespace(project.metadata.namespace ?? '') ?? '';
     const { name = '', uid = '' } = project.metadata;
-    const home = projectNamespace(cluster, name);
     // a namespace of that name which is somebody else's shares nothing with this project
-    const isForeign = homeState(this.namespaces.get({ name: home }), cluster, name) === 'foreign';
-    const results = (isForeign ? [] : SHARED_KINDS).flatMap(kind =>
-      this.sources[kind]
-        .byIndex(BY_NAMESPACE, home)
-        .filter(source => !source.metadata?.deletionTimestamp)
-        .map(source => templateOf(kind, source, { project: name, projectUid: uid, cluster, hub: this.#hub.uid })),
-    );
+    const objects = shared.homeState(project) === 'foreign' ? [] : shared.of(project);
+    const results = objects
+      .filter(({ source }) => !source.metadata?.deletionTimestamp)
+      .map(({ kind, source }) => templateOf(kind, source, { project: name, projectUid: uid, cluster, hub: hub() }));
     return {
       project,
       templates: results.filter(isTemplate),
       refusals: results.filter(isRefusal),
     };
-  }
-
-  #forgetOnChange<T extends KubeObject>(informer: Informer<T>, keyOf: (object: T) => string | undefined): void {
-    const forget = (object: T) => this.#plans.delete(keyOf(object) ?? '');
-    informer.subscribe({ applied: forget, deleted: forget });
   }
 }
 
@@ -114,13 +94,10 @@ export function projectKeyOf(project: Project): string | undefined {
   return parseClusterNamespace(namespace) === undefined ? undefined : keyString({ namespace, name });
 }
 
-/** The key of the project that an object of a project's namespace belongs to. */
-export function sourceProjectKey(object: KubeObject): string | undefined {
-  return homeProjectKey(object.metadata?.namespace ?? '');
-}
-
-/** The key of the project that has this namespace. */
-export function homeProjectKey(namespace: string): string | undefined {
-  const parsed = parseProjectNamespace(namespace);
-  return parsed && keyString({ namespace: clusterNamespace(parsed.cluster), name: parsed.project });
+/** The keys of a cluster's projects. */
+export function projectKeysOf(plans: Plans, cluster: string): string[] {
+  return plans.projects
+    .list()
+    .filter(({ metadata }) => metadata.namespace === clusterNamespace(cluster))
+    .map(project => projectKeyOf(project) ?? '');
 }

@@ -1,6 +1,7 @@
 import {
   type Cluster as ClusterObject,
   clusterNamespace,
+  fieldManager,
   isPaused,
   type Project,
   ProjectResource,
@@ -14,6 +15,7 @@ import {
   hasFinalizer,
   type Informer,
   isConditionTrue,
+  type KubeObject,
   type Manager,
   Namespaces,
   type ReconcileContext,
@@ -21,21 +23,23 @@ import {
   removeFinalizer,
   TerminalError,
 } from '#runtime';
+import { isByAgent } from '../engagement/agent.ts';
 import { type Deletions, FINALIZER } from './deletion.ts';
-import type { EngagedProjects } from './engaged.ts';
+import type { Engagements } from './engagements.ts';
 import { ensureHome, homeState } from './home.ts';
-import { type Plans, projectKeyOf } from './plans.ts';
+import type { Plans } from './plans.ts';
 import { gatherFacts, type Obstacle, statusOf } from './status.ts';
+import { hubStatusOf, isDetached, isUnseenByAgent } from './status-parts.ts';
 
 export interface ProjectScope {
   readonly manager: Manager;
   readonly client: Client;
   readonly plans: Plans;
+  /** Every namespace of the hub. */
+  readonly namespaces: Informer<KubeObject>;
   readonly clusters: Informer<ClusterObject>;
   readonly deletions: Deletions;
-  readonly engaged: (cluster: string) => EngagedProjects | undefined;
-  /** Since when, by {@link now}, this process has had no connection to the cluster. */
-  readonly disengagedAt: (cluster: string) => number;
+  readonly engagements: Engagements;
   readonly now: () => number;
 }
 
@@ -68,14 +72,14 @@ export async function reconcileProject(
 
 /** The phase that keeps `p-<cluster>--<project>`. */
 async function home(
-  { client, manager, plans }: ProjectScope,
+  { client, manager, namespaces }: ProjectScope,
   project: Project,
   cluster: string,
   signal: AbortSignal,
 ): Promise<Obstacle | undefined> {
   const name = projectNamespace(cluster, project.metadata.name ?? '');
   try {
-    const existing = plans.namespaces.get({ name });
+    const existing = namespaces.get({ name });
     const state = await ensureHome({ client, hub: manager.hub.uid, signal }, project, cluster, existing);
     if (state === 'ours') return undefined;
     return { reason: 'NamespacePending', message: `waiting for namespace ${name}, which is ${state}` };
@@ -92,7 +96,9 @@ async function writeStatus(
   obstacle: Obstacle | undefined,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const engaged = scope.engaged(cluster);
+  const object = scope.clusters.get({ name: cluster });
+  if (object && isByAgent(object)) return await writeHubPart(scope, project, object, obstacle, signal);
+  const engaged = scope.engagements.get(cluster);
   const settled = engaged?.settled ? engaged : undefined;
   const patience = settled || obstacle ? 0 : readingLeft(scope, project, cluster);
   if (patience > 0) return { requeueAfterMs: patience };
@@ -106,18 +112,52 @@ async function writeStatus(
   });
   if (!status) return undefined;
   const { name = '', namespace = '' } = project.metadata;
-  await scope.client.applyStatus(ProjectResource, { metadata: { name, namespace }, status }, { signal });
+  const { metadata } = await scope.client.applyStatus(
+    ProjectResource,
+    { metadata: { name, namespace }, status },
+    { signal },
+  );
+  const agent = fieldManager('project', 'agent');
+  // one worked on the cluster before, and what it alone wrote stands until it is given up
+  if (metadata.managedFields?.some(({ manager }) => manager === agent))
+    await scope.client.applyStatus(
+      ProjectResource,
+      { metadata: { name, namespace }, status: {} },
+      { signal, fieldManager: agent },
+    );
   return undefined;
+}
+
+/** What the agent of the cluster can't write of the status. */
+async function writeHubPart(
+  { client, now }: ProjectScope,
+  project: Project,
+  object: ClusterObject,
+  obstacle: Obstacle | undefined,
+  signal: AbortSignal,
+): Promise<undefined> {
+  const cluster = object.metadata.name ?? '';
+  const connected = isConditionTrue(object.status?.conditions, 'Connected');
+  const status = hubStatusOf({
+    project,
+    cluster,
+    obstacle: obstacle ?? (connected ? unseen(project, cluster) : notConnected(object)),
+    cleaning: project.metadata.deletionTimestamp !== undefined,
+    paused: isPaused(project.metadata),
+    now: now(),
+  });
+  const { name = '', namespace = '' } = project.metadata;
+  if (status) await client.applyStatus(ProjectResource, { metadata: { name, namespace }, status }, { signal });
 }
 
 /**
  * How much longer the status may stay as it is although it can't be checked yet, ms: an operator that
  * starts must not report every project as broken and then as ready again.
  */
-function readingLeft({ clusters, disengagedAt, now }: ProjectScope, project: Project, cluster: string): number {
+function readingLeft({ clusters, engagements, now }: ProjectScope, project: Project, cluster: string): number {
   if (!findCondition(project.status?.conditions, 'Ready')) return 0;
   if (!isConditionTrue(clusters.get({ name: cluster })?.status?.conditions, 'Connected')) return 0;
-  return disengagedAt(cluster) + READING_MS - now();
+  return engagements.disengagedAt(cluster) + READING_MS - now();
 }
 
 /** Removes the finalizer once nothing of the project is left downstream, or nothing may be touched. */
@@ -132,13 +172,13 @@ async function remove(
   const verdict = await deletions.verdict(project, signal);
   if (verdict === undefined) return { requeueAfterMs: 1_000 };
   if (verdict === 'clean') {
-    const waiting = leftBehind(scope, project, cluster);
-    if (waiting) return await writeStatus(scope, project, cluster, waiting, signal);
+    if (!isLeft(scope, project, cluster))
+      return await writeStatus(scope, project, cluster, leaving(scope, cluster), signal);
     await removeHome(scope, project, cluster, signal);
   }
   if (verdict === 'handBack') {
     // the finalizer tells the cluster operator that this one may still write there
-    if (scope.engaged(cluster)) return { requeueAfterMs: ENGAGED_RETRY_MS };
+    if (scope.engagements.get(cluster)) return { requeueAfterMs: ENGAGED_RETRY_MS };
     // where the Cluster is being deleted, its namespaces in the hub are the cluster operator's, which needs them longer
     if (!scope.clusters.get({ name: cluster })) await removeHome(scope, project, cluster, signal);
   }
@@ -148,29 +188,35 @@ async function remove(
 }
 
 async function removeHome(
-  { client, plans }: ProjectScope,
+  { client, namespaces }: ProjectScope,
   project: Project,
   cluster: string,
   signal: AbortSignal,
 ): Promise<void> {
   const name = projectNamespace(cluster, project.metadata.name ?? '');
-  const existing = plans.namespaces.get({ name });
+  const existing = namespaces.get({ name });
   if (existing && homeState(existing, cluster, project.metadata.name ?? '') === 'ours')
     await client.delete(Namespaces, { name }, { uid: existing.metadata?.uid, signal });
 }
 
-/** What keeps a deleted project; undefined when it can go. A cluster that is handed back, or gone, keeps nothing. */
-function leftBehind(scope: ProjectScope, project: Project, cluster: string): Obstacle | undefined {
-  const engaged = scope.engaged(cluster);
-  const object = scope.clusters.get({ name: cluster });
-  if (!engaged && (!object || object.metadata.deletionTimestamp)) return undefined;
-  if (!engaged)
-    return {
-      reason: 'ClusterNotConnected',
-      message: `what the project left in cluster ${cluster} is removed when the cluster is connected again, or when its Cluster object is deleted`,
-    };
-  if (engaged.isFreeOf(project)) return undefined;
-  return { reason: 'Deleting', message: 'namespaces are being detached' };
+/** Whether nothing keeps a deleted project any more. A cluster that is handed back, or gone, keeps nothing. */
+function isLeft({ engagements, clusters }: ProjectScope, project: Project, cluster: string): boolean {
+  const object = clusters.get({ name: cluster });
+  if (object && isByAgent(object)) return object.metadata.deletionTimestamp !== undefined || isDetached(project);
+  const engaged = engagements.get(cluster);
+  return engaged ? engaged.isFreeOf(project) : !object || object.metadata.deletionTimestamp !== undefined;
+}
+
+/** What a deleted project waits for; undefined when an agent tells. */
+function leaving({ engagements, clusters }: ProjectScope, cluster: string): Obstacle | undefined {
+  const object = clusters.get({ name: cluster });
+  const byAgent = object !== undefined && isByAgent(object);
+  if (byAgent && isConditionTrue(object.status?.conditions, 'Connected')) return undefined;
+  if (!byAgent && engagements.get(cluster)) return { reason: 'Deleting', message: 'namespaces are being detached' };
+  return {
+    reason: 'ClusterNotConnected',
+    message: `what the project left in cluster ${cluster} is removed when the cluster is connected again, or when its Cluster object is deleted`,
+  };
 }
 
 function handedBack(cluster: string): Obstacle {
@@ -187,17 +233,19 @@ function noCluster(cluster: string): Obstacle {
   };
 }
 
-function notEngaged({ clusters, engaged }: ProjectScope, cluster: string): Obstacle {
-  if (engaged(cluster)) return { reason: 'Reading', message: `cluster ${cluster} is being read` };
-  const connected = findCondition(clusters.get({ name: cluster })?.status?.conditions, 'Connected');
-  const why = connected ? `: ${connected.message}` : '';
-  return { reason: 'ClusterNotConnected', message: `cluster ${cluster} is not connected${why}` };
+function notEngaged({ clusters, engagements }: ProjectScope, cluster: string): Obstacle {
+  if (engagements.get(cluster)) return { reason: 'Reading', message: `cluster ${cluster} is being read` };
+  const object = clusters.get({ name: cluster });
+  return object ? notConnected(object) : noCluster(cluster);
 }
 
-/** The keys of a cluster's projects. */
-export function projectKeysOf(plans: Plans, cluster: string): string[] {
-  return plans.projects
-    .list()
-    .filter(({ metadata }) => metadata.namespace === clusterNamespace(cluster))
-    .map(project => projectKeyOf(project) ?? '');
+function notConnected({ metadata, status }: ClusterObject): Obstacle {
+  const connected = findCondition(status?.conditions, 'Connected');
+  const why = connected ? `: ${connected.message}` : '';
+  return { reason: 'ClusterNotConnected', message: `cluster ${metadata.name} is not connected${why}` };
+}
+
+function unseen(project: Project, cluster: string): Obstacle | undefined {
+  if (!isUnseenByAgent(project)) return undefined;
+  return { reason: 'WaitingForAgent', message: `the agent of cluster ${cluster} has not looked at the project yet` };
 }

@@ -1,5 +1,5 @@
 import { type Project, type ProjectStatus, projectNamespace } from '#api';
-import { type ConditionIntent, jsonEqual, mergeConditions } from '#runtime';
+import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { labelsAreRight } from './labels.ts';
@@ -83,14 +83,15 @@ export function statusOf(input: StatusInput): ProjectStatus | undefined {
   const status: ProjectStatus = {
     ...(observedGeneration === undefined ? {} : { observedGeneration }),
     namespace: projectNamespace(cluster, project.metadata.name ?? ''),
-    ...(facts ? factFields(facts) : pick(before, 'namespaces', 'shared')),
+    ...(facts ? countsOf(facts) : pick(before, 'namespaces', 'shared')),
     ...pick(before, 'quota'),
     conditions,
   };
   return jsonEqual(status, before) ? undefined : status;
 }
 
-function factFields({
+/** The counts of a status, and the names that it has room for. */
+export function countsOf({
   names,
   objects,
   copies,
@@ -111,19 +112,32 @@ function factFields({
 }
 
 function wantedConditions({ project, facts, obstacle, paused }: StatusInput): ConditionIntent[] {
-  const before = project.status?.conditions ?? [];
+  const before = project.status ?? {};
   if (paused) {
-    const message = 'nothing is changed until the annotation paddock.dev/paused is removed';
-    const kept = before.filter(({ type }) => type !== 'Paused');
-    return [...kept.map(strip), { type: 'Paused', status: 'True', reason: 'Annotated', message }];
+    const kept = (before.conditions ?? []).filter(({ type }) => type !== 'Paused');
+    return [...kept.map(intentOf), PAUSED];
   }
-  const shared = facts ? sharedCondition(facts) : before.filter(({ type }) => type === 'SharedReady').map(strip)[0];
-  const policy = facts ? policyCondition(facts) : before.filter(({ type }) => type === 'PolicyReady').map(strip)[0];
-  const parts = [shared, policy].filter(condition => condition !== undefined);
+  const parts = wantedParts(facts, before);
   return [readyCondition(obstacle, parts), ...parts, ...progress(obstacle, facts)];
 }
 
-function readyCondition(obstacle: Obstacle | undefined, parts: readonly ConditionIntent[]): ConditionIntent {
+export const PAUSED: ConditionIntent = {
+  type: 'Paused',
+  status: 'True',
+  reason: 'Annotated',
+  message: 'nothing is changed until the annotation paddock.dev/paused is removed',
+};
+
+/** The conditions that Ready is made of; as they stand while the cluster can't be looked at. */
+export function wantedParts(facts: Facts | undefined, { conditions = [] }: ProjectStatus): ConditionIntent[] {
+  if (facts) return [sharedCondition(facts), policyCondition(facts)];
+  return ['SharedReady', 'PolicyReady'].flatMap(type => {
+    const before = findCondition(conditions, type);
+    return before ? [intentOf(before)] : [];
+  });
+}
+
+export function readyCondition(obstacle: Obstacle | undefined, parts: readonly ConditionIntent[]): ConditionIntent {
   if (obstacle) return { type: 'Ready', status: 'False', reason: obstacle.reason, message: obstacle.message };
   const failing = parts.find(({ status }) => status !== 'True');
   if (failing) return { ...failing, type: 'Ready' };
@@ -139,8 +153,12 @@ function readyCondition(obstacle: Obstacle | undefined, parts: readonly Conditio
 function progress(obstacle: Obstacle | undefined, facts: Facts | undefined): ConditionIntent[] {
   if (obstacle?.stalled)
     return [{ type: 'Stalled', status: 'True', reason: obstacle.reason, message: obstacle.message }];
-  if (!facts || facts.pending === 0) return [];
-  const message = `${facts.pending} copies are still to be written`;
+  return facts ? reconciling(facts) : [];
+}
+
+export function reconciling({ pending }: Facts): ConditionIntent[] {
+  if (pending === 0) return [];
+  const message = `${pending} copies are still to be written`;
   return [{ type: 'Reconciling', status: 'True', reason: 'Copying', message }];
 }
 
@@ -165,7 +183,8 @@ function policyCondition({ unlabelled }: Facts): ConditionIntent {
   return { type, status: 'False', reason: 'Applying', message };
 }
 
-function strip({ type, status, reason, message }: ConditionIntent): ConditionIntent {
+/** A condition as it stands, to be written again. */
+export function intentOf({ type, status, reason, message }: ConditionIntent): ConditionIntent {
   return { type, status, reason, message };
 }
 

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { clusters } from './clusters.ts';
 import { fanout } from './fanout.ts';
 import { latency } from './latency.ts';
 
@@ -8,6 +9,8 @@ const USAGE = `Usage: npm run bench -- <benchmark> [flags]
             --namespaces N [1000]   --unrelated N [0] other Secrets in the cluster
   latency   one shared Secret to one namespace, many times
             --rounds N [500]
+  clusters  many idle clusters: memory and hub writes of each, time to connect all and to notice a dead one
+            --count N [50]   --kills N [20]
 
   --json    print one JSON object and nothing else on standard output
 `;
@@ -26,6 +29,8 @@ async function main(): Promise<void> {
       namespaces: { type: 'string', default: '1000' },
       unrelated: { type: 'string', default: '0' },
       rounds: { type: 'string', default: '500' },
+      count: { type: 'string', default: '50' },
+      kills: { type: 'string', default: '20' },
     },
   });
   const log = (line: string) => void process.stderr.write(`${line}\n`);
@@ -39,6 +44,12 @@ async function main(): Promise<void> {
         });
       case 'latency':
         return await latency({ rounds: wholeNumber(values.rounds, '--rounds'), log });
+      case 'clusters':
+        return await clusters({
+          count: wholeNumber(values.count, '--count'),
+          kills: wholeNumber(values.kills, '--kills'),
+          log,
+        });
       default:
         throw new Error(`unknown benchmark "${positionals[0] ?? ''}"\n\n${USAGE}`);
     }

@@ -84,7 +84,7 @@ describe('a shared object', () => {
       'paddock.dev/owner-uid': owner.uid,
       'paddock.dev/hub': hub.metadata?.uid,
     });
-    expect(metadata?.managedFields?.map(({ manager }) => manager)).toEqual(['paddock-project']);
+    expect(metadata?.managedFields?.map(({ manager }) => manager)).toEqual([fleet.fieldManager]);
   });
 
   test('reaches a namespace that joins later', async () => {

@@ -1,5 +1,6 @@
+import { pino } from 'pino';
 import { type Cluster, ClusterResource, clusterNamespace } from '#api';
-import { type Clock, type Credentials, createLogger, type TransportOptions } from '#runtime';
+import { type Clock, type Credentials, type Logger, systemClock, type TransportOptions } from '#runtime';
 import { runAgent } from '../../operators/agent/run.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
@@ -10,6 +11,8 @@ export interface RunningAgent {
   stop(): Promise<void>;
   /** Resolves when the agent has ended by itself; rejects with its reason. */
   readonly ended: Promise<void>;
+  /** Every line that it logged, as JSON. */
+  readonly logged: readonly string[];
 }
 
 /** Creates a Cluster that is connected by agent. */
@@ -69,10 +72,11 @@ export interface StartAgentOptions {
 export function startAgent(site: Site, options: StartAgentOptions = {}): RunningAgent {
   const { identity, clock, afterWrite, downstream = credentialsOf(agentKubeconfig(site)) } = options;
   const stop = new AbortController();
+  const logged: string[] = [];
   const ended = runAgent(
     {
       downstream,
-      log: createLogger({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+      log: recorded(logged),
       version: 'v0.0.0-test',
       freeze: true,
       leaderElection: AGENT_TIMINGS,
@@ -85,8 +89,47 @@ export function startAgent(site: Site, options: StartAgentOptions = {}): Running
   ended.catch(() => undefined); // whoever cares awaits it
   return {
     ended,
+    logged,
     stop: async () => {
       stop.abort();
+      await ended;
+    },
+  };
+}
+
+/** Keeps what is logged, and prints it where a test is to be watched. */
+function recorded(lines: string[]): Logger {
+  const write = (line: string) => {
+    lines.push(line);
+    if (process.env.TEST_LOG_LEVEL !== undefined) process.stdout.write(line);
+  };
+  return pino({ name: 'agent', level: process.env.TEST_LOG_LEVEL ?? 'info' }, { write });
+}
+
+/** Applies the manifest of a Cluster to the downstream once it is there. */
+export async function joinByAgent(fleet: Fleet, name: string, site: Site): Promise<void> {
+  await applyManifest(site, await manifestOf(fleet, name));
+}
+
+/** Starts the agent, and again whenever it ends by itself, as the kubelet does. */
+export function superviseAgent(site: Site, options: StartAgentOptions = {}): RunningAgent {
+  const stop = new AbortController();
+  let agent = startAgent(site, options);
+  const ended = (async () => {
+    while (!stop.signal.aborted) {
+      await agent.ended.catch(() => undefined);
+      await systemClock.sleep(500, stop.signal);
+      if (!stop.signal.aborted) agent = startAgent(site, options);
+    }
+  })();
+  return {
+    ended,
+    get logged() {
+      return agent.logged;
+    },
+    stop: async () => {
+      stop.abort();
+      await agent.stop().catch(() => undefined);
       await ended;
     },
   };

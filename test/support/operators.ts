@@ -42,10 +42,22 @@ export function credentialsOf(kubeconfig: string): Credentials {
   return kubeConfigCredentials(config);
 }
 
+/** Keeps what is written, Leases left out; the hook is a transport's. */
+export function recordWrites(): { writes: Write[]; afterWrite: NonNullable<TransportOptions['afterWrite']> } {
+  const writes: Write[] = [];
+  return {
+    writes,
+    afterWrite: (request, response) => {
+      const path = request.path.split('?')[0] ?? '';
+      if (!path.includes('/leases')) writes.push({ method: request.method, path, status: response.status });
+    },
+  };
+}
+
 /** Starts operators in this process, with frozen caches, and records what they write. */
 export function startOperators(options: StartOperatorsOptions): RunningOperators {
   const { operators, kubeconfig, timings, elect, afterWrite, systemNamespaces = [] } = options;
-  const writes: Write[] = [];
+  const { writes, afterWrite: record } = recordWrites();
   const stop = new AbortController();
   const ended = runOperators(
     {
@@ -58,8 +70,7 @@ export function startOperators(options: StartOperatorsOptions): RunningOperators
       ...(elect ? { identity: elect.identity } : { leaderElection: false as const }),
       transport: {
         afterWrite: (request, response) => {
-          const path = request.path.split('?')[0] ?? '';
-          if (!path.includes('/leases')) writes.push({ method: request.method, path, status: response.status });
+          record(request, response);
           afterWrite?.(request, response);
         },
       },

@@ -1,17 +1,25 @@
-import { ProjectResource, type ProjectSpec } from '#api';
+import { fieldManager, ProjectResource, type ProjectSpec } from '#api';
 import type { Client } from '#runtime';
+import { createAgentCluster, joinByAgent, type RunningAgent, superviseAgent } from './agents.ts';
 import { type Fleet, type Site, startFleet } from './fleet.ts';
 import { aProject } from './objects.ts';
-import type { RunningOperators, Write } from './operators.ts';
+import { type RunningOperators, recordWrites, type Write } from './operators.ts';
 import { ProjectUnderTest } from './project-under-test.ts';
 
-/** A hub and one connected cluster with the cluster and project operators running, each with its own rights. */
+/** How the tests of projects connect their cluster: jest runs them once for each (see jest.config.js). */
+export const BY_AGENT = Reflect.get(globalThis, 'CONNECTION') === 'agent';
+
+/**
+ * A hub and one connected cluster with the cluster and project operators running, each with its own rights; where the
+ * cluster is connected by agent, the agent also.
+ */
 export class ProjectFleet {
   readonly fleet: Fleet;
   readonly cluster: string;
   /** The downstream; the hub itself for a local cluster. */
   readonly site: Site;
   #projectOperator: RunningOperators;
+  #agent: RunningAgent | undefined;
   readonly #writes: Write[][] = [];
 
   private constructor(fleet: Fleet, cluster: string, site: Site) {
@@ -26,7 +34,8 @@ export class ProjectFleet {
   static async start({ cluster = 'edge-1' }: { cluster?: string } = {}): Promise<ProjectFleet> {
     const fleet = await startFleet({ downstreams: 1 });
     const started = new ProjectFleet(fleet, cluster, fleet.edge());
-    await fleet.importCluster(fleet.edge(), { name: cluster });
+    if (BY_AGENT) await started.#join();
+    else await fleet.importCluster(fleet.edge(), { name: cluster });
     await fleet.connected(cluster);
     return started;
   }
@@ -44,11 +53,16 @@ export class ProjectFleet {
     return this.fleet.hub.client;
   }
 
+  /** Whoever works on the downstream writes by this name. */
+  get fieldManager(): string {
+    return fieldManager('project', BY_AGENT ? 'agent' : 'hub');
+  }
+
   get downstream(): Client {
     return this.site.client;
   }
 
-  /** What the project operator wrote since the fleet started, also before a restart. */
+  /** What the project operator, and the agent, wrote since the fleet started, also before a restart. */
   get writes(): readonly Write[] {
     return this.#writes.flat();
   }
@@ -62,11 +76,12 @@ export class ProjectFleet {
     });
   }
 
-  /** Stops the project operator, does what is given meanwhile, and starts a new one. */
+  /** Stops the project operator and the agent, does what is given meanwhile, and starts new ones. */
   async whileDown(meanwhile: () => Promise<void> = async () => undefined): Promise<void> {
-    await this.#projectOperator.stop();
+    await Promise.all([this.#projectOperator.stop(), this.#agent?.stop()]);
     await meanwhile();
     this.#projectOperator = this.#startProjectOperator();
+    if (this.#agent) this.#agent = this.#startAgent();
   }
 
   /** Creates a Project and waits until it is taken care of. */
@@ -88,7 +103,20 @@ export class ProjectFleet {
   }
 
   async stop(): Promise<void> {
+    await this.#agent?.stop();
     await this.fleet.stop();
+  }
+
+  async #join(): Promise<void> {
+    await createAgentCluster(this.fleet, this.cluster);
+    await joinByAgent(this.fleet, this.cluster, this.site);
+    this.#agent = this.#startAgent();
+  }
+
+  #startAgent(): RunningAgent {
+    const { writes, afterWrite } = recordWrites();
+    this.#writes.push(writes);
+    return superviseAgent(this.site, { afterWrite });
   }
 
   #startProjectOperator(): RunningOperators {

@@ -30,6 +30,8 @@ export interface ManifestIssuerOptions {
   readonly credential: Informer<KubeObject>;
   /** The Leases that say which tokens were used. */
   readonly uses: Informer<KubeObject>;
+  /** Told when {@link ManifestIssuer.hubAddressUnknown} has become true. */
+  readonly onChange: (cluster: string) => void;
 }
 
 /** What the namespace of a Cluster or a Secret that is going away is looked for again after. */
@@ -40,10 +42,16 @@ const BY_NAMESPACE = 'namespace';
 /** Keeps the Secret `registration`: puts a manifest with a token into it, and ends the token once it was used. */
 export class ManifestIssuer {
   readonly #options: ManifestIssuerOptions;
+  #hubAddressUnknown = false;
 
   constructor(options: ManifestIssuerOptions) {
     this.#options = options;
     options.uses.addIndex(BY_NAMESPACE, ({ metadata }) => [metadata?.namespace ?? '']);
+  }
+
+  /** No manifest can be made: nobody has said how agents reach the hub, and this process does so as only pods can. */
+  get hubAddressUnknown(): boolean {
+    return this.#hubAddressUnknown;
   }
 
   /** One step from what the Secret `registration` is to what it should be. */
@@ -100,7 +108,11 @@ export class ManifestIssuer {
     const { client, context, credential: credentials } = this.#options;
     const { hubAddress, hubCredentials, agentImage: image = DEFAULT_IMAGE } = context;
     const hub = hubAddress ?? (await addressOf(hubCredentials));
-    if (!hub) return undefined; // the Cluster's status says so
+    this.#hubAddressUnknown = !hub;
+    if (!hub) {
+      this.#options.onChange(name); // the Cluster's status says so
+      return undefined;
+    }
     const namespace = clusterNamespace(name);
     const credential = credentials.get({ namespace, name: CREDENTIAL_SECRET });
     if (!credential || ownership(credential.metadata) === 'foreign') return { requeueAfterMs: WAIT_MS };

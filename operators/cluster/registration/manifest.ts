@@ -1,6 +1,6 @@
 import * as yaml from 'js-yaml';
-import { LABEL_MANAGED_BY, MANAGED_BY, SYSTEM_NAMESPACE } from '#api';
-import type { Credentials } from '#runtime';
+import { LABEL_MANAGED_BY, MANAGED_BY, marks, SYSTEM_NAMESPACE } from '#api';
+import type { Credentials, KubeObject } from '#runtime';
 
 /** How agents reach the hub; `ca` is what they trust, PEM. */
 export interface HubAddress {
@@ -24,7 +24,9 @@ export interface ManifestInputs {
 export const DOWNSTREAM_REGISTRATION = 'paddock-agent-registration';
 /** The image that the release of this version is published as. */
 export const DEFAULT_IMAGE = 'paddock:latest';
-const AGENT = 'paddock-agent';
+/** What everything that agent.yaml brings is named, the Secret aside. */
+export const AGENT = 'paddock-agent';
+export const LABEL_NAME = 'app.kubernetes.io/name';
 const REPLICAS = 2;
 const HEALTH_PORT = 8080;
 
@@ -39,7 +41,7 @@ export async function addressOf(credentials: Credentials): Promise<HubAddress | 
 /** `agent.yaml`: everything that joins a cluster, ready for `kubectl apply -f -` there. */
 export function agentManifest(inputs: ManifestInputs): string {
   const documents = [
-    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: SYSTEM_NAMESPACE } },
+    { apiVersion: 'v1', kind: 'Namespace', ...agentNamespace(inputs.cluster, inputs.hub.uid) },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: metadata() },
     clusterRole(),
     clusterRoleBinding(),
@@ -51,8 +53,14 @@ export function agentManifest(inputs: ManifestInputs): string {
   return documents.map(document => yaml.dump(document, { noRefs: true, lineWidth: -1 })).join('---\n');
 }
 
+/** Marked as the Cluster's, so that it goes when the cluster is handed back. */
+export function agentNamespace({ name, uid }: ManifestInputs['cluster'], hub: string): KubeObject {
+  const owner = { kind: 'cluster', name, uid };
+  return { metadata: { name: SYSTEM_NAMESPACE, ...marks({ owner, cluster: name, hub }) } };
+}
+
 function metadata(name = AGENT, namespace: string | undefined = SYSTEM_NAMESPACE) {
-  const labels = { 'app.kubernetes.io/name': AGENT, [LABEL_MANAGED_BY]: MANAGED_BY };
+  const labels = { [LABEL_NAME]: AGENT, [LABEL_MANAGED_BY]: MANAGED_BY };
   return { name, ...(namespace === '' ? {} : { namespace }), labels };
 }
 
@@ -70,27 +78,40 @@ function registrationSecret({ hub, cluster, token, tokenId, credentialUid }: Man
   return { apiVersion: 'v1', kind: 'Secret', metadata: metadata(DOWNSTREAM_REGISTRATION), stringData };
 }
 
-/** What the operators in the agent do in the cluster. */
+const RBAC = 'rbac.authorization.k8s.io';
+
+/** What the operators in the agent do in the cluster; all but the last two also to hand it back. */
 function clusterRole() {
   const rules = [
+    // labels of projects; its own namespace goes when the cluster is handed back
     { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
     {
       apiGroups: [''],
       resources: ['secrets', 'configmaps'],
       verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
     },
+    // its own rights go with the binding, which goes last: the role is given that as owner. RBAC itself sees to it that
+    // nothing is added to the role that the agent does not have
+    { apiGroups: [RBAC], resources: ['clusterroles'], resourceNames: [AGENT], verbs: ['get', 'patch', 'delete'] },
+    { apiGroups: [RBAC], resources: ['clusterrolebindings'], resourceNames: [AGENT], verbs: ['get', 'delete'] },
     { apiGroups: [''], resources: ['nodes', 'pods'], verbs: ['list', 'watch'] },
-    { apiGroups: ['apps'], resources: ['deployments'], verbs: ['get'] },
     { nonResourceURLs: ['/readyz', '/version', '/apis'], verbs: ['get'] },
   ];
   return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: metadata(AGENT, ''), rules };
 }
 
-/** Its own lease. A create can't be limited to a name. */
+/** What it does in its own namespace. */
 function role() {
+  const own = { resourceNames: [AGENT], verbs: ['get', 'patch', 'delete'] };
   const rules = [
+    // its lease; a create can't be limited to a name
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [AGENT], verbs: ['get', 'patch'] },
+    // itself, where the cluster is handed back and the namespace stays: these are given the Deployment as owner, and
+    // that is deleted. Who could patch it could run any container
+    { apiGroups: ['apps'], resources: ['deployments'], resourceNames: [AGENT], verbs: ['get', 'delete'] },
+    { apiGroups: [''], resources: ['serviceaccounts'], ...own },
+    { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], ...own },
   ];
   return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: metadata(), rules };
 }

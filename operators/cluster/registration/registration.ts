@@ -13,6 +13,7 @@ import {
   PLANE_HUB,
   parseClusterNamespace,
   parseProjectNamespace,
+  projectNamespace,
 } from '#api';
 import {
   type Client,
@@ -82,8 +83,9 @@ export class Registrations implements Runnable {
     this.#secrets = { registration: named(REGISTRATION_SECRET), credential: named(CREDENTIAL_SECRET) };
     this.#uses = hub.cache.informer<KubeObject>(Leases, { labelSelector: LABEL_REGISTRATION, metadataOnly: true });
     const { registration, credential } = this.#secrets;
-    const { context } = options;
-    this.#issuer = new ManifestIssuer({ context, client: this.#client, registration, credential, uses: this.#uses });
+    const { context, onChange } = options;
+    const shared = { context, client: this.#client, uses: this.#uses, onChange };
+    this.#issuer = new ManifestIssuer({ ...shared, registration, credential });
     const derived = [ServiceAccounts, RoleBindings, ClusterRoles, ClusterRoleBindings];
     this.#derived = new Map<ResourceType, Informer<KubeObject>>([
       ...derived.map(type => [type, hub.cache.informer(type, DERIVED)] as const),
@@ -100,6 +102,11 @@ export class Registrations implements Runnable {
   /** The metadata of the Secret `registration` of a cluster. */
   secret(cluster: string): KubeObject | undefined {
     return this.#secrets.registration.get({ namespace: clusterNamespace(cluster), name: REGISTRATION_SECRET });
+  }
+
+  /** No manifest can be made: see {@link ManifestIssuer.hubAddressUnknown}. */
+  get hubAddressUnknown(): boolean {
+    return this.#issuer.hubAddressUnknown;
   }
 
   start(signal: AbortSignal): void {
@@ -180,10 +187,8 @@ export class Registrations implements Runnable {
   #homesOf(cluster: string): string[] {
     return this.#namespaces
       .list()
-      .filter(({ metadata }) => !metadata?.deletionTimestamp && metadata?.labels?.[LABEL_CLUSTER] === cluster)
-      .filter(({ metadata }) => metadata?.labels?.[LABEL_PROJECT_HOME] !== undefined)
-      .map(({ metadata }) => metadata?.name ?? '')
-      .filter(name => parseProjectNamespace(name)?.cluster === cluster);
+      .filter(({ metadata }) => !metadata?.deletionTimestamp && isHome(metadata ?? {}, cluster))
+      .map(({ metadata }) => metadata?.name ?? '');
   }
 
   /** The cluster is connected otherwise now: no token of an agent is good any more. */
@@ -207,4 +212,9 @@ export class Registrations implements Runnable {
 /** The cluster's namespace is there and carries the cluster's label. */
 function isOurs(namespace: KubeObject | undefined, cluster: string): boolean {
   return !namespace?.metadata?.deletionTimestamp && namespace?.metadata?.labels?.[LABEL_CLUSTER] === cluster;
+}
+
+function isHome({ name, labels }: KubeObject['metadata'] & object, cluster: string): boolean {
+  const project = labels?.[LABEL_PROJECT_HOME];
+  return labels?.[LABEL_CLUSTER] === cluster && project !== undefined && name === projectNamespace(cluster, project);
 }
