@@ -25,6 +25,7 @@ import {
   type Runnable,
   systemClock,
 } from '#runtime';
+import { isByAgent, releaseAgentStatus } from '../engagement/agent.ts';
 import { HEARTBEAT_LEASE } from '../engagement/heartbeat.ts';
 import { KubeconfigSecrets } from '../engagement/secrets.ts';
 import type { OperatorContext } from '../settings.ts';
@@ -331,7 +332,9 @@ export class ClusterReconciler implements Runnable {
     const { apiVersion, kind, metadata } = cluster;
     const intent: StatusIntent = { apiVersion, kind, metadata: { name: metadata.name ?? '' }, status };
     try {
-      await this.#client.applyStatus<StatusIntent>(ClusterResource, intent, { signal });
+      const written = await this.#client.applyStatus<StatusIntent>(ClusterResource, intent, { signal });
+      const call = { operator: 'cluster', signal };
+      if (!isByAgent(cluster)) await releaseAgentStatus(this.#client, ClusterResource, written, call);
     } catch (error) {
       if (isNotFound(error)) return; // deleted meanwhile
       throw error;

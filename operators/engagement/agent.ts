@@ -1,6 +1,24 @@
-import type { Cluster } from '#api';
+import { type Cluster, fieldManager } from '#api';
+import { type Client, type KubeObject, keyOf, type ResourceType } from '#runtime';
 
 /** Whether an agent works on the cluster and observes it; the hub's operators reach it through the hub alone. */
 export function isByAgent({ spec }: Cluster): boolean {
   return spec.connection.agent !== undefined;
+}
+
+/**
+ * Gives up what an agent's operator wrote of an object's status: its cluster is connected otherwise by now, and what it
+ * alone wrote would stand for good. `written` is the object as the hub's operator has just written it.
+ */
+export async function releaseAgentStatus(
+  client: Client,
+  type: ResourceType,
+  written: KubeObject,
+  { operator, signal }: { readonly operator: string; readonly signal: AbortSignal },
+): Promise<void> {
+  const manager = fieldManager(operator, 'agent');
+  if (!written.metadata?.managedFields?.some(entry => entry.manager === manager)) return;
+  // an empty status would be applied too, and keep the agent among the managers
+  const intent = { metadata: keyOf(written) };
+  await client.applyStatus<KubeObject>(type, intent, { signal, fieldManager: manager });
 }

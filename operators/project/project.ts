@@ -1,7 +1,6 @@
 import {
   type Cluster as ClusterObject,
   clusterNamespace,
-  fieldManager,
   isPaused,
   type Project,
   ProjectResource,
@@ -23,7 +22,7 @@ import {
   removeFinalizer,
   TerminalError,
 } from '#runtime';
-import { isByAgent } from '../engagement/agent.ts';
+import { isByAgent, releaseAgentStatus } from '../engagement/agent.ts';
 import { type Deletions, FINALIZER } from './deletion.ts';
 import type { Engagements } from './engagements.ts';
 import { ensureHome, homeState } from './home.ts';
@@ -112,19 +111,9 @@ async function writeStatus(
   });
   if (!status) return undefined;
   const { name = '', namespace = '' } = project.metadata;
-  const { metadata } = await scope.client.applyStatus(
-    ProjectResource,
-    { metadata: { name, namespace }, status },
-    { signal },
-  );
-  const agent = fieldManager('project', 'agent');
-  // one worked on the cluster before, and what it alone wrote stands until it is given up
-  if (metadata.managedFields?.some(({ manager }) => manager === agent))
-    await scope.client.applyStatus(
-      ProjectResource,
-      { metadata: { name, namespace }, status: {} },
-      { signal, fieldManager: agent },
-    );
+  const intent = { metadata: { name, namespace }, status };
+  const written = await scope.client.applyStatus(ProjectResource, intent, { signal });
+  await releaseAgentStatus(scope.client, ProjectResource, written, { operator: 'project', signal });
   return undefined;
 }
 

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ClusterResource, clusterNamespace } from '#api';
-import { findCondition } from '#runtime';
+import { ClusterResource, clusterNamespace, LABEL_PROJECT } from '#api';
+import { findCondition, Namespaces } from '#runtime';
 import { applyManifest, createAgentCluster, manifestOf, type RunningAgent, startAgent } from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
+import { aNode, NodeType } from '../support/nodes.ts';
 
 let fleet: Fleet;
 let agent: RunningAgent | undefined;
@@ -12,6 +13,7 @@ let first: string;
 beforeAll(async () => {
   fleet = await startFleet();
   fleet.start(['cluster']);
+  fleet.start(['project']);
 }, 60_000);
 
 afterAll(async () => {
@@ -22,7 +24,10 @@ afterAll(async () => {
 const cluster = () => fleet.hub.client.get(ClusterResource, { name: 'remote-1' });
 
 test('a Cluster by agent waits with a manifest, and says how it is applied', async () => {
-  await createAgentCluster(fleet, 'remote-1', { heartbeat: { interval: '2s', timeout: '6s' } });
+  await createAgentCluster(fleet, 'remote-1', {
+    heartbeat: { interval: '2s', timeout: '6s' },
+    defaultProjects: true,
+  });
 
   first = await manifestOf(fleet, 'remote-1');
 
@@ -57,4 +62,47 @@ test('the token of the manifest dies when it was used', async () => {
     { timeoutMs: 20_000, what: 'the registration is spent' },
   );
   expect((await cluster()).status?.registration).toBeUndefined();
+});
+
+test('what the agent sees in its cluster is in the status, and follows', async () => {
+  const { client } = fleet.edge();
+  await client.create(NodeType, {}, aNode('node-1'));
+  await client.mergePatch(NodeType, { name: 'node-1' }, { status: aNode('node-1').status }, { subresource: 'status' });
+
+  const { status } = await eventually(
+    async () => {
+      const now = await cluster();
+      return now.status?.nodes?.ready === 1 ? now : undefined;
+    },
+    { timeoutMs: 20_000, what: 'the node is counted' },
+  );
+
+  expect(status).toMatchObject({
+    version: 'v1.34.4',
+    distribution: 'kubernetes',
+    apiServer: { url: fleet.edge().controlPlane.url },
+    nodes: { total: 1, ready: 1 },
+    capacity: { cpu: '4', pods: '110' },
+  });
+  expect(findCondition(status?.conditions, 'NodesReady')?.status).toBe('True');
+  const { managedFields } = (await cluster()).metadata;
+  expect(managedFields?.map(({ manager }) => manager)).toContain('paddock-agent-cluster');
+
+  await client.delete(NodeType, { name: 'node-1' });
+  await eventually(async () => (await cluster()).status?.nodes?.total === 0, {
+    timeoutMs: 20_000,
+    what: 'the node is counted no more',
+  });
+});
+
+test('its default projects have their namespaces', async () => {
+  const projectOf = async (name: string) =>
+    (await fleet.edge().client.get(Namespaces, { name })).metadata?.labels?.[LABEL_PROJECT];
+  await eventually(
+    async () => (await projectOf('default')) === 'default' && (await projectOf('kube-system')) === 'system',
+    {
+      timeoutMs: 20_000,
+      what: 'default and kube-system are in their projects',
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { ClusterResource } from '#api';
+import { ClusterResource, clusterNamespace, ProjectResource } from '#api';
 import { findCondition, type Lease } from '#runtime';
 import { EngagementLeases, engagementKey, hubIdentity, writersOf } from '../../operators/engagement/lease.ts';
 import { joinByAgent, superviseAgent } from '../support/agents.ts';
@@ -8,6 +8,7 @@ import { type Fleet, startFleet } from '../support/fleet.ts';
 import { BusyProject, Journal } from './one-writer.ts';
 
 const CLUSTER = 'edge-1';
+const BUSY = { namespace: clusterNamespace(CLUSTER), name: 'busy' };
 const WITHIN_MS = 90_000;
 
 let fleet: Fleet;
@@ -16,7 +17,7 @@ let project: BusyProject;
 
 beforeEach(async () => {
   fleet = await startFleet();
-  project = new BusyProject(fleet, { cluster: CLUSTER, site: fleet.edge(), name: 'busy' });
+  project = new BusyProject(fleet, { cluster: CLUSTER, site: fleet.edge(), name: BUSY.name });
   journal = new Journal(project.namespace);
 }, 60_000);
 
@@ -39,6 +40,13 @@ async function untilReady(status: 'True' | 'False', reason: string): Promise<str
     { timeoutMs: WITHIN_MS, what: `Ready is ${status}, ${reason}` },
   );
   return ready.message;
+}
+
+/** Who holds fields of the statuses. */
+async function statusManagers(): Promise<string[]> {
+  const busy = await fleet.hub.client.get(ProjectResource, BUSY);
+  const objects = [busy, await cluster()];
+  return objects.flatMap(({ metadata }) => (metadata.managedFields ?? []).map(({ manager }) => manager ?? ''));
 }
 
 async function connectBy(connection: Record<string, unknown>): Promise<void> {
@@ -94,6 +102,14 @@ test('from kubeconfig to agent and back while a project is written: each in its 
     await project.untilFollowed();
 
     expect(journal.turns).toEqual(['hub', 'agent', 'hub']);
+    // with the next change of a status the agent's share of it goes
+    const { client } = fleet.hub;
+    await client.mergePatch(ClusterResource, { name: CLUSTER }, { spec: { heartbeat: { interval: '3s' } } });
+    await client.mergePatch(ProjectResource, BUSY, { spec: { description: 'busy' } });
+    await eventually(async () => !(await statusManagers()).some(manager => manager.startsWith('paddock-agent-')), {
+      timeoutMs: 20_000,
+      what: 'nothing that the agent wrote of the statuses is left',
+    });
   } finally {
     await agent.stop();
   }
