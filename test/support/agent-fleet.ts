@@ -27,8 +27,8 @@ export class AgentFleet {
   }
 
   /** Starts the agent of what is installed downstream. */
-  startAgent(): RunningAgent {
-    const agent = startAgent(this.edge);
+  startAgent(identity?: string): RunningAgent {
+    const agent = startAgent(this.edge, identity === undefined ? {} : { identity });
     this.#agents.add(agent);
     return agent;
   }
@@ -48,10 +48,13 @@ export class AgentFleet {
   }
 
   /** A Cluster that is connected and Ready, and its agent. */
-  async join(spec: Partial<Cluster['spec']> = {}): Promise<{ cluster: Cluster; agent: RunningAgent }> {
+  async join(
+    spec: Partial<Cluster['spec']> = {},
+    identity?: string,
+  ): Promise<{ cluster: Cluster; agent: RunningAgent }> {
     const cluster = await this.create(spec);
     await this.install();
-    const agent = this.startAgent();
+    const agent = this.startAgent(identity);
     await this.ready(cluster);
     return { cluster, agent };
   }

@@ -54,17 +54,21 @@ export interface StartAgentOptions {
   readonly afterWrite?: TransportOptions['afterWrite'];
 }
 
+/** The kubeconfig of its cluster as the ServiceAccount that the manifest makes. */
+export function agentKubeconfig({ controlPlane }: Site): string {
+  return controlPlane.kubeconfigFor({
+    user: 'system:serviceaccount:paddock-system:paddock-agent',
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
+  });
+}
+
 /** Starts the agent of a cluster to which its manifest was applied. */
 export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptions = {}): RunningAgent {
   const stop = new AbortController();
   const logged: string[] = [];
-  const downstream = site.controlPlane.kubeconfigFor({
-    user: 'system:serviceaccount:paddock-system:paddock-agent',
-    groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
-  });
   const ended = runAgent(
     {
-      downstream: credentialsOf(downstream),
+      downstream: credentialsOf(agentKubeconfig(site)),
       log: recorded(logged),
       version: 'v0.0.0-test',
       freeze: true,
