@@ -12,7 +12,7 @@ export * from './errors.ts';
 export * from './finalizer.ts';
 export { Informer } from './informer.ts';
 export type { AppliedContext, InformerHandler } from './informer-options.ts';
-export { LeaderElection } from './leader.ts';
+export { LeaderElection, type LeaderElectionOptions, type Lease, type Renewal, writtenAfter } from './leader.ts';
 export { createLogger, type Logger, silentLogger } from './log.ts';
 export { Manager, type ManagerOptions, type Runnable } from './manager.ts';
 export { registry } from './metrics.ts';

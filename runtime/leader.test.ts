@@ -4,7 +4,7 @@ import { FakeApiServer, Leases } from '../test/support/fake-api-server/index.ts'
 import { FakeClock } from '../test/support/fake-clock.ts';
 import { Client } from './client.ts';
 import { WriteRefusedError } from './errors.ts';
-import { LeaderElection, type Lease } from './leader.ts';
+import { LeaderElection, type LeaderElectionOptions, type Lease, writtenAfter } from './leader.ts';
 import { silentLogger } from './log.ts';
 import type { ResourceType } from './resource.ts';
 import { Transport } from './transport.ts';
@@ -38,14 +38,16 @@ describe('LeaderElection', () => {
     await server.stop();
   });
 
-  function contender(identity: string, start = Date.UTC(2026, 0, 1)): Contender {
+  type Overrides = Partial<Pick<LeaderElectionOptions, 'renewMs' | 'onAttempt'>>;
+
+  function contender(identity: string, start = Date.UTC(2026, 0, 1), overrides: Overrides = {}): Contender {
     const transport = new Transport({
       credentials: { resolve: async () => ({ server: server.url, tls: {}, headers: {} }) },
     });
     transports.push(transport);
     const clock = new FakeClock(start);
     const client = new Client(transport, { fieldManager: 'test' });
-    const election = new LeaderElection({ client, ...KEY, identity, log: silentLogger, clock });
+    const election = new LeaderElection({ ...overrides, client, ...KEY, identity, log: silentLogger, clock });
     const created = { clock, election, stop: new AbortController(), acquired: false };
     contenders.push(created);
     return created;
@@ -244,6 +246,54 @@ describe('LeaderElection', () => {
     expect(a.election.held).toBe(true);
   });
 
+  test('a lease that somebody has written to is released all the same', async () => {
+    const a = contender('a');
+    await acquire(a);
+    const known = server.store.get(LeaseType, KEY);
+    if (!known) throw new Error('no lease');
+    server.store.update({ ...known, metadata: { ...known.metadata, annotations: { x: 'y' } } });
+
+    await a.election.release();
+
+    expect(lease()?.holderIdentity).toBe('');
+  });
+
+  test('renewals may be further apart than tries; one that fails is tried again soon', async () => {
+    let attempts = 0;
+    const a = contender('a', 0, { renewMs: 6_000, onAttempt: () => attempts++ });
+    await acquire(a);
+    void a.election.hold(a.stop.signal).catch(() => undefined);
+    const waits = () => eventually(() => a.clock.waiting > 0, within('it waits'));
+    await waits();
+    await a.clock.advance(5_999);
+    expect(attempts).toBe(1);
+    const fault = server.faults.inject('internalError');
+    await a.clock.advance(1);
+    await eventually(() => attempts === 2 && a.clock.waiting > 0, within('a renewal fails'));
+    expect(a.election.held).toBe(true);
+    fault.remove();
+    await a.clock.advance(2_000);
+    await eventually(() => attempts === 3 && a.clock.waiting > 0, within('it tries again'));
+    await a.clock.advance(5_999);
+    expect(attempts).toBe(3);
+    expect(lease()?.renewTime).toBe('1970-01-01T00:00:08.000000Z');
+  });
+
+  test('a holder that finds another in its place writes no more, however recent its own renewal', async () => {
+    const a = contender('a');
+    await acquire(a);
+    void a.election.hold(a.stop.signal).catch(() => undefined);
+    await eventually(() => a.clock.waiting > 0, within('it waits'));
+    server.store.delete(LeaseType, KEY);
+    await acquire(contender('b'));
+    await a.clock.advance(2_000); // refused: the version that it knows is gone
+    await eventually(() => a.clock.waiting > 0, within('it waits to try again'));
+    await a.clock.advance(2_000);
+    await eventually(() => a.election.holder === 'b', within('it has looked'));
+    expect(a.election.held).toBe(false);
+    expect(a.election.holder).toBe('b');
+  });
+
   test('waiting ends with its signal', async () => {
     const [a, b] = [contender('a'), contender('b')];
     await acquire(a);
@@ -251,5 +301,48 @@ describe('LeaderElection', () => {
     await tried(b);
     b.stop.abort(new Error('the process stops'));
     await expect(waiting).rejects.toThrow('the process stops');
+  });
+});
+
+describe('when a Lease was written', () => {
+  const renewals = [
+    { version: '5', at: 100 },
+    { version: '9', at: 200 },
+    { version: '12', at: 300 },
+  ];
+
+  test('is after the newest renewal that the server counted before it', () => {
+    expect(writtenAfter('11', renewals)).toBe(200);
+    expect(writtenAfter('100', renewals)).toBe(300);
+  });
+
+  test('is unknown for one that is older than all of them', () => {
+    expect(writtenAfter('4', renewals)).toBe(Number.NEGATIVE_INFINITY);
+    expect(writtenAfter('4', [])).toBe(Number.NEGATIVE_INFINITY);
+  });
+
+  test('is taken from the renewals that an election remembers, as many as a minute has', async () => {
+    const server = await FakeApiServer.start({ kinds: [Leases] });
+    const transport = new Transport({
+      credentials: { resolve: async () => ({ server: server.url, tls: {}, headers: {} }) },
+    });
+    const clock = new FakeClock();
+    const stop = new AbortController();
+    const client = new Client(transport, { fieldManager: 'test' });
+    const election = new LeaderElection({ client, ...KEY, identity: 'a', log: silentLogger, clock });
+    await election.acquire(stop.signal);
+    const holding = election.hold(stop.signal);
+    for (let renewed = 1; renewed < 40; renewed++) {
+      await eventually(() => clock.waiting > 0, within('it waits'));
+      await clock.advance(2_000);
+      await eventually(() => election.renewals.at(-1)?.at === renewed * 2_000, within('it has renewed'));
+    }
+    expect(election.renewals).toHaveLength(32);
+    const { version = '', at = 0 } = election.renewals.at(-2) ?? {};
+    expect(writtenAfter(String(Number(version) + 1), election.renewals)).toBe(at);
+    stop.abort();
+    await holding;
+    await transport.close();
+    await server.stop();
   });
 });

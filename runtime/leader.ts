@@ -4,7 +4,7 @@ import { microTimestamp } from './conditions.ts';
 import { errorMessage, isAlreadyExists, isConflict, WriteRefusedError } from './errors.ts';
 import type { Logger } from './log.ts';
 import { leaderStatus } from './metrics.ts';
-import { type KubeObject, Leases, type ResourceType } from './resource.ts';
+import { compareResourceVersions, type KubeObject, Leases, type ResourceType } from './resource.ts';
 
 export interface Lease extends KubeObject {
   readonly spec?: {
@@ -32,7 +32,34 @@ export interface LeaderElectionOptions {
   readonly renewDeadlineMs?: number;
   /** Pause between attempts [2 s]. */
   readonly retryMs?: number;
+  /** Pause between renewals that succeed [that between attempts]. */
+  readonly renewMs?: number;
   readonly clock?: Clock;
+  /** Told after every attempt to get the lease or to renew it. */
+  readonly onAttempt?: () => void;
+  /** Whether leader_election_master_status has it, under the lease's name [true]. */
+  readonly reported?: boolean;
+}
+
+/** A renewal that the server has answered. */
+export interface Renewal {
+  /** The resource version that it gave the lease. */
+  readonly version: string;
+  /** Monotonic time, ms, at which it was sent. */
+  readonly at: number;
+}
+
+/** So many renewals are remembered: a minute's, with the pauses of a leader. */
+const REMEMBERED = 32;
+
+/**
+ * The latest moment known to lie before the write that gave a Lease this version: when the newest of the renewals was
+ * sent that the server counted before it. However late the version is heard of, this is not later than the write. Minus
+ * infinity when it is older than all of them. Versions of one kind on one server can be compared.
+ */
+export function writtenAfter(version: string, renewals: readonly Renewal[]): number {
+  const before = renewals.filter(renewal => compareResourceVersions(renewal.version, version) < 0);
+  return Math.max(...before.map(({ at }) => at));
 }
 
 /**
@@ -48,16 +75,37 @@ export class LeaderElection {
   #renewedAt = Number.NEGATIVE_INFINITY;
   #observed: { readonly version: string; readonly at: number } | undefined;
   #lease: Lease | undefined;
+  #holder: string | undefined;
+  #renewals: readonly Renewal[] = [];
 
   constructor(options: LeaderElectionOptions) {
-    this.#options = { leaseMs: 15_000, renewDeadlineMs: 10_000, retryMs: 2_000, clock: systemClock, ...options };
-    leaderStatus.set({ name: options.name }, 0);
+    this.#options = {
+      leaseMs: 15_000,
+      renewDeadlineMs: 10_000,
+      retryMs: 2_000,
+      renewMs: options.retryMs ?? 2_000,
+      clock: systemClock,
+      onAttempt: () => undefined,
+      reported: true,
+      ...options,
+    };
+    this.#report(0);
   }
 
   /** The lease is ours, and was renewed within the deadline. */
   get held(): boolean {
     const { clock, renewDeadlineMs } = this.#options;
     return clock.monotonic() - this.#renewedAt < renewDeadlineMs;
+  }
+
+  /** Who else had it when it was last looked at; undefined when nobody had. */
+  get holder(): string | undefined {
+    return this.#holder;
+  }
+
+  /** The latest renewals, the oldest first. */
+  get renewals(): readonly Renewal[] {
+    return this.#renewals;
   }
 
   /** @throws WriteRefusedError */
@@ -75,21 +123,23 @@ export class LeaderElection {
       await clock.sleep(retryMs * (0.8 + Math.random() * 0.4), signal);
       signal.throwIfAborted();
     }
-    leaderStatus.set({ name }, 1);
+    this.#report(1);
     log.info({ lease: name, identity }, 'holding the lease');
   }
 
   /** Renews until the signal aborts, then gives the lease up; rejects when it was lost. */
   async hold(signal: AbortSignal): Promise<void> {
-    const { clock, retryMs, name } = this.#options;
+    const { clock, retryMs, renewMs, name } = this.#options;
     try {
-      while (!signal.aborted) {
-        await clock.sleep(retryMs, signal);
+      for (let pause = renewMs; !signal.aborted; ) {
+        await clock.sleep(pause, signal);
         if (signal.aborted) break;
-        if (!(await this.#attempt(signal)) && !this.held) throw new Error(`lease ${name} was lost`);
+        const renewed = await this.#attempt(signal);
+        if (!renewed && !this.held) throw new Error(`lease ${name} was lost`);
+        pause = renewed ? renewMs : retryMs;
       }
     } finally {
-      leaderStatus.set({ name }, 0);
+      this.#report(0);
     }
   }
 
@@ -101,22 +151,40 @@ export class LeaderElection {
     this.#renewedAt = Number.NEGATIVE_INFINITY;
     if (lease?.spec?.holderIdentity !== identity) return;
     try {
-      await this.#write(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 }, undefined);
+      await this.#giveUp(lease).catch(async error => {
+        if (!isConflict(error)) throw error;
+        const changed = await this.#read(undefined); // somebody has written its metadata
+        if (changed?.spec?.holderIdentity === identity) await this.#giveUp(changed);
+      });
     } catch (error) {
       log.warn({ lease: `${namespace}/${name}`, reason: errorMessage(error) }, 'the lease could not be given up');
     }
   }
 
+  async #giveUp(lease: Lease): Promise<void> {
+    await this.#write(lease, { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1 }, undefined);
+  }
+
   /** One try to get or renew; false when somebody else holds the lease or the server did not answer. */
   async #attempt(signal: AbortSignal): Promise<boolean> {
+    const succeeded = await this.#try(signal);
+    this.#options.onAttempt();
+    return succeeded;
+  }
+
+  async #try(signal: AbortSignal): Promise<boolean> {
     const { clock, identity, log, name } = this.#options;
     const before = clock.monotonic();
     try {
       const lease = this.#lease?.spec?.holderIdentity === identity ? this.#lease : await this.#read(signal);
       this.#lease = lease;
-      if (lease && !this.#mayTake(lease)) return false;
+      if (lease && !this.#mayTake(lease)) {
+        this.#holder = lease.spec?.holderIdentity;
+        this.#renewedAt = Number.NEGATIVE_INFINITY;
+        return false;
+      }
       this.#lease = await this.#take(lease, signal);
-      this.#renewedAt = before;
+      this.#renewed(before);
       return true;
     } catch (error) {
       this.#lease = undefined; // read it before the next try
@@ -124,6 +192,13 @@ export class LeaderElection {
         log.warn({ lease: name, reason: errorMessage(error) }, 'the lease could not be renewed');
       return false;
     }
+  }
+
+  #renewed(at: number): void {
+    this.#renewedAt = at;
+    this.#holder = undefined;
+    const version = this.#lease?.metadata?.resourceVersion ?? '';
+    this.#renewals = [...this.#renewals, { version, at }].slice(-REMEMBERED);
   }
 
   #mayTake(lease: Lease): boolean {
@@ -159,9 +234,13 @@ export class LeaderElection {
     return await client.mergePatch(LeaseType, { namespace, name }, patch, this.#call(signal));
   }
 
-  async #read(signal: AbortSignal): Promise<Lease | undefined> {
+  async #read(signal: AbortSignal | undefined): Promise<Lease | undefined> {
     const { client, namespace, name } = this.#options;
     return await client.find(LeaseType, { namespace, name }, this.#call(signal));
+  }
+
+  #report(status: 0 | 1): void {
+    if (this.#options.reported) leaderStatus.set({ name: this.#options.name }, status);
   }
 
   #call(signal: AbortSignal | undefined) {

@@ -5,7 +5,7 @@ import { Clusters } from './clusters.ts';
 import type { Credentials } from './credentials.ts';
 import { errorMessage } from './errors.ts';
 import { HealthServer } from './health.ts';
-import { LeaderElection, type LeaderElectionOptions } from './leader.ts';
+import { LeaderElection, type LeaderElectionOptions, type Renewal } from './leader.ts';
 import type { Logger } from './log.ts';
 import { collectProcessMetrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
@@ -74,6 +74,11 @@ export class Manager {
     return () => {
       for (const lease of this.#leases) lease.assertHeld();
     };
+  }
+
+  /** The latest renewals of the leases, by which versions of other Leases there can be dated; see `writtenAfter`. */
+  get renewals(): readonly Renewal[] | undefined {
+    return this.#leases.length === 0 ? undefined : this.#leases.flatMap(lease => lease.renewals);
   }
 
   add(runnable: Runnable): void {

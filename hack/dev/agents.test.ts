@@ -2,13 +2,18 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { VERSION } from '../../operators/version.ts';
 import { DevCommand, operatorPids, processesOf } from '../../test/support/dev-command.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { type Binaries, ensureBinaries } from '../control-plane/binaries.ts';
 import { type CommandResult, run } from '../control-plane/command.ts';
 
 const BUILD_TIMEOUT_MS = 20 * 60_000;
-const READY_TIMEOUT_MS = 180_000;
+/** With a processor that is shared with much else. */
+const READY_TIMEOUT_MS = 240_000;
+const WITHIN_MS = 60_000;
+const APPLIED = 'paddock-agent-registration';
+const VERSION_OF = 'jsonpath={.metadata.resourceVersion}';
 const OWN = ['get', 'clusters.paddock.dev', 'remote-1'];
 
 let scratch: string;
@@ -34,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   dev?.signal('SIGKILL');
-  await ended(10_000);
+  await ended(40_000);
   rmSync(scratch, { recursive: true, force: true });
 }, 60_000);
 
@@ -49,7 +54,14 @@ async function output(kubeconfig: string, ...args: string[]): Promise<string> {
   return stdout;
 }
 
-const connected = () => output('hub', ...OWN, '-o', 'jsonpath={.status.conditions[?(@.type=="Connected")].status}');
+async function isConnected(): Promise<void> {
+  const path = 'jsonpath={.status.conditions[?(@.type=="Connected")].status}';
+  await eventually(async () => (await output('hub', ...OWN, '-o', path)) === 'True', {
+    timeoutMs: WITHIN_MS,
+    what: 'the cluster is connected',
+  });
+}
+
 const heartbeat = () => output('hub', '-n', 'c-remote-1', 'get', 'lease', 'heartbeat', '-o', 'jsonpath={.spec}');
 
 /** What changes when a cluster is registered anew. */
@@ -57,14 +69,15 @@ async function registration(): Promise<object> {
   return {
     uses: await output('hub', '-n', 'c-remote-1', 'get', 'leases', '-l', 'paddock.dev/registration', '-o', 'name'),
     secret: await output('hub', '-n', 'c-remote-1', 'get', 'secret', 'registration', '-o', 'jsonpath={.metadata.uid}'),
-    applied: await output('remote-1', '-n', 'paddock-system', 'get', 'deployment', 'paddock-agent', '-o', 'name'),
+    applied: await output('remote-1', '-n', 'paddock-system', 'get', 'secret', APPLIED, '-o', VERSION_OF),
     credential: readFileSync(join(dir, 'agent-remote-1.kubeconfig'), 'utf8'),
   };
 }
 
-test('ready means that the remote cluster is connected', async () => {
-  expect(await connected()).toBe('True');
-});
+test('ready means that the hub has heard of the agent', async () => {
+  expect(await output('hub', ...OWN, '-o', 'jsonpath={.status.agent.version}')).toBe(VERSION);
+  await isConnected();
+}, 90_000);
 
 test('remote-1.kubeconfig is an admin’s', async () => {
   expect(await output('remote-1', 'auth', 'can-i', '*', '*')).toBe('yes\n');
@@ -85,8 +98,7 @@ test('agent-remote-1.kubeconfig is the agent’s, of the hub: it reads its own C
 test('an agent that is killed is started again, and its heartbeats go on', async () => {
   const [cluster, project, agent] = operatorPids(dir);
   if (agent === undefined) throw new Error('operators.pid does not name the agent');
-  const command = readFileSync(`/proc/${agent}/cmdline`, 'utf8').split('\0');
-  expect(command).toEqual(expect.arrayContaining(['agent', join(dir, 'operators', 'agent-remote-1.kubeconfig')]));
+  expect(processesOf(join(dir, 'operators', 'agent-remote-1.kubeconfig'))).toEqual([agent]);
 
   process.kill(agent, 'SIGKILL');
 
@@ -99,21 +111,16 @@ test('an agent that is killed is started again, and its heartbeats go on', async
   );
   expect(processesOf(dir)).toContain(another);
   const last = await heartbeat();
-  await eventually(async () => (await heartbeat()) !== last, { timeoutMs: 60_000, what: 'a heartbeat arrives' });
-  await eventually(async () => (await connected()) === 'True', { timeoutMs: 30_000, what: 'the cluster is connected' });
-}, 120_000);
+  await eventually(async () => (await heartbeat()) !== last, { timeoutMs: WITHIN_MS, what: 'a heartbeat arrives' });
+  await isConnected();
+}, 180_000);
 
 test('SIGTERM ends everything; the next start goes on without registering anew', async () => {
-  await eventually(
-    async () =>
-      (await output('hub', '-n', 'c-remote-1', 'get', 'secret', 'registration', '-o', 'yaml')).includes(
-        'paddock.dev/spent',
-      ),
-    {
-      timeoutMs: 30_000,
-      what: 'the registration is spent',
-    },
-  );
+  const inHub = ['-n', 'c-remote-1', 'get', 'secret', 'registration', '-o', 'yaml'];
+  await eventually(async () => (await output('hub', ...inHub)).includes('paddock.dev/spent'), {
+    timeoutMs: WITHIN_MS,
+    what: 'the registration is spent',
+  });
   const before = await registration();
   const last = await heartbeat();
 
@@ -123,5 +130,5 @@ test('SIGTERM ends everything; the next start goes on without registering anew',
 
   expect(await registration()).toEqual(before);
   expect(await heartbeat()).not.toBe(last);
-  expect(await connected()).toBe('True');
-}, 300_000);
+  await isConnected();
+}, 480_000);

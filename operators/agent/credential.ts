@@ -11,14 +11,16 @@ import {
   type Runnable,
 } from '#runtime';
 import { type Registration, RegistrationError, readRegistration, Secrets } from './manifest-secret.ts';
-import { claimRegistration, hubCredentials, requestAgentToken } from './register.ts';
+import { claimRegistration, hubCredentials, requestAgentToken, TOKEN_SECONDS } from './register.ts';
 
 /** Where the agent keeps its token of the hub, for all its replicas and the next start. */
 export const CREDENTIAL = { namespace: SYSTEM_NAMESPACE, name: 'paddock-agent-credential' };
 
-/** A token is renewed this long after it was got, by the clock of the process that got it. */
+/** A token is renewed this long after it was got, by the clock of the process that got it, or when half of it is over. */
 const RENEW_AFTER_MS = 24 * 3600_000;
 const CHECK_EVERY_MS = 10 * 60_000;
+/** What a hub is asked for, which may give less. */
+const LIFETIME_MS = TOKEN_SECONDS * 1_000;
 
 interface Stored {
   readonly token: string;
@@ -28,7 +30,10 @@ interface Stored {
   readonly claimed: boolean;
   /** ms since the epoch. */
   readonly issuedAt: number;
+  readonly lifetimeMs: number;
 }
+
+const renewAfterMs = ({ lifetimeMs }: Stored) => Math.min(RENEW_AFTER_MS, lifetimeMs / 2);
 
 export interface HubCredentialOptions {
   readonly downstream: Client;
@@ -79,8 +84,8 @@ export class HubCredential implements Credentials, Runnable {
   async #replace(registration: Registration, stored: Stored | undefined): Promise<Stored> {
     const { clock, log, signal } = this.#options;
     try {
-      const { token } = await requestAgentToken(registration, registration.token, signal);
-      const fresh = { token, tokenId: registration.tokenId, claimed: false, issuedAt: clock.now() };
+      const { token, lifetimeMs } = await requestAgentToken(registration, registration.token, signal);
+      const fresh = { token, tokenId: registration.tokenId, claimed: false, issuedAt: clock.now(), lifetimeMs };
       // kept before the hub is told: what is told and lost would need a new manifest
       await this.#write(fresh);
       log.info({ cluster: registration.cluster, hub: registration.server }, 'registered with the hub');
@@ -105,19 +110,21 @@ export class HubCredential implements Credentials, Runnable {
   async #renew(signal: AbortSignal): Promise<void> {
     const { clock, downstream, log } = this.#options;
     while (!signal.aborted) {
+      let pause = CHECK_EVERY_MS;
       try {
         const stored = await this.#read();
-        if (stored && clock.now() - stored.issuedAt > RENEW_AFTER_MS) {
+        if (stored) pause = Math.min(pause, renewAfterMs(stored) / 4);
+        if (stored && clock.now() - stored.issuedAt > renewAfterMs(stored)) {
           const registration = await readRegistration(downstream, signal);
-          const { token } = await requestAgentToken(registration, stored.token, signal);
-          await this.#write({ ...stored, token, issuedAt: clock.now() });
+          const { token, lifetimeMs } = await requestAgentToken(registration, stored.token, signal);
+          await this.#write({ ...stored, token, lifetimeMs, issuedAt: clock.now() });
           log.info('the credential for the hub was renewed');
         }
       } catch (error) {
         if (!signal.aborted)
           log.warn({ reason: errorMessage(error) }, 'the credential for the hub was not renewed yet');
       }
-      await clock.sleep(CHECK_EVERY_MS, signal);
+      await clock.sleep(pause, signal);
     }
   }
 
@@ -127,12 +134,14 @@ export class HubCredential implements Credentials, Runnable {
     const value = (key: string) => Buffer.from(data[key] ?? '', 'base64').toString('utf8');
     const issuedAt = Number(value('issued-at'));
     if (!data.token || !data['token-id'] || !Number.isFinite(issuedAt)) return undefined;
-    return { token: value('token'), tokenId: value('token-id'), claimed: value('claimed') === 'true', issuedAt };
+    const [token, tokenId, lifetimeMs] = [value('token'), value('token-id'), Number(value('lifetime')) || LIFETIME_MS];
+    return { token, tokenId, claimed: value('claimed') === 'true', issuedAt, lifetimeMs };
   }
 
-  async #write({ token, tokenId, claimed, issuedAt }: Stored): Promise<void> {
+  async #write({ token, tokenId, claimed, issuedAt, lifetimeMs }: Stored): Promise<void> {
     const { downstream, signal } = this.#options;
-    const fields = { token, 'token-id': tokenId, claimed: String(claimed), 'issued-at': String(issuedAt) };
+    const times = { 'issued-at': String(issuedAt), lifetime: String(lifetimeMs) };
+    const fields = { token, 'token-id': tokenId, claimed: String(claimed), ...times };
     const encoded = Object.entries(fields).map(([key, value]) => [key, Buffer.from(value).toString('base64')]);
     const body = { metadata: CREDENTIAL, data: Object.fromEntries(encoded) };
     try {

@@ -14,14 +14,12 @@ import {
   type Transport,
 } from '#runtime';
 import { type AgentReport, HEARTBEAT_LEASE, reportAnnotations } from '../engagement/heartbeat.ts';
+import { Pace } from './pace.ts';
 
 interface Heartbeat extends KubeObject {
   readonly spec?: { readonly holderIdentity?: string; readonly renewTime?: string };
 }
 const HeartbeatLeases: ResourceType<Heartbeat> = Leases;
-
-/** The longest pause after failures; each is drawn from the whole of it, so that many agents do not come at once. */
-const BACKOFF_MS = [1_000, 30_000] as const;
 
 export interface HeartbeatOptions {
   readonly cluster: string;
@@ -69,7 +67,8 @@ export class Heartbeats implements Runnable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { clock, log, intervalMs, random = Math.random } = this.#options;
+    const { clock, log, intervalMs } = this.#options;
+    const pace = new Pace(this.#options.random);
     let failures = 0;
     while (!signal.aborted) {
       const startedAt = clock.monotonic();
@@ -81,14 +80,13 @@ export class Heartbeats implements Runnable {
         for (const arrived of awaited) arrived();
         if (failures > 0) log.info('heartbeats arrive again');
         failures = 0;
-        await clock.sleep(Math.max(0, intervalMs() - (clock.monotonic() - startedAt)), ends);
+        await clock.sleep(pace.arrived(intervalMs(), clock.monotonic() - startedAt), ends);
       } catch (error) {
         this.#awaited.push(...awaited);
         if (signal.aborted) return;
         failures += 1;
         if (failures === 1) log.warn({ reason: errorMessage(error) }, 'a heartbeat did not arrive');
-        const [base, max] = BACKOFF_MS;
-        await clock.sleep(random() * Math.min(max, base * 2 ** failures), signal);
+        await clock.sleep(pace.failed(intervalMs()), signal);
       }
     }
   }

@@ -1,5 +1,6 @@
 import { SYSTEM_NAMESPACE } from '#api';
-import type { Client, KubeObject, ResourceType } from '#runtime';
+import { type Client, errorMessage, type KubeObject, type ResourceType } from '#runtime';
+import { certificatesOf } from './certificates.ts';
 
 export interface Secret extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -48,8 +49,8 @@ export async function readRegistration(client: Client, signal?: AbortSignal): Pr
     return Buffer.from(encoded, 'base64').toString('utf8').trim();
   };
   return {
-    server: value('server').replace(/\/+$/, ''),
-    ca: value('ca.crt'),
+    server: serverOf(value('server'), where),
+    ca: caOf(value('ca.crt'), where),
     hub: value('hub'),
     cluster: value('cluster'),
     clusterUid: value('cluster-uid'),
@@ -57,4 +58,24 @@ export async function readRegistration(client: Client, signal?: AbortSignal): Pr
     tokenId: value('token-id'),
     token: value('token'),
   };
+}
+
+/** Without TLS nobody could tell the hub from another server, and the token would be sent to either. */
+function serverOf(text: string, where: string): string {
+  const server = text.replace(/\/+$/, '');
+  if (URL.canParse(server) && new URL(server).protocol === 'https:') return server;
+  throw new RegistrationError(`${where}: server "${server}" must be an https URL: apply agent.yaml anew, as it is`);
+}
+
+function caOf(text: string, where: string): string {
+  const fail = (why: string, cause?: unknown) =>
+    new RegistrationError(`${where}: ca.crt ${why}: apply agent.yaml anew, as it is`, { cause });
+  let ca: string;
+  try {
+    ca = certificatesOf(text);
+  } catch (error) {
+    throw fail(`holds a certificate that can't be read (${errorMessage(error)})`, error);
+  }
+  if (ca === '') throw fail('holds no PEM certificate');
+  return ca;
 }

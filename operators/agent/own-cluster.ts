@@ -11,7 +11,9 @@ import {
 import { claimProblem, type Identity, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
 import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
 import { agentNamespace } from '../cluster/registration/manifest.ts';
+import { assertClaim, CLAIM, ConfigMaps, isPredecessor, type Owner } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
+import { engagingProblem } from '../engagement/lease.ts';
 import type { HandBack } from './hand-back.ts';
 import type { Registration } from './manifest-secret.ts';
 
@@ -49,7 +51,9 @@ export class OwnCluster implements Runnable {
 
   /** Why the cluster can't be engaged; undefined when it can, or was not looked at yet. */
   get problem(): Problem | undefined {
-    return this.#problem;
+    const { engagement, registration } = this.#options;
+    if (this.#problem || engagement.held || engagement.holder === undefined) return this.#problem;
+    return engagingProblem(registration.cluster, engagement.holder);
   }
 
   /** What it was found to be when it was looked at last. */
@@ -57,9 +61,9 @@ export class OwnCluster implements Runnable {
     return this.#identity;
   }
 
-  /** What its API server has to complain about; undefined when it is ready. */
-  async unhealthy(signal: AbortSignal): Promise<string | undefined> {
-    const request = { method: 'GET', path: '/readyz', timeoutMs: 5_000, signal } as const;
+  /** What its API server has to complain about; undefined when it is ready. An answer is waited for this long [ms]. */
+  async unhealthy(timeoutMs: number, signal: AbortSignal): Promise<string | undefined> {
+    const request = { method: 'GET', path: '/readyz', timeoutMs, signal } as const;
     const outcome = await this.#probe.transport.request(request).then(outcomeOfAnswer, outcomeOfError);
     return outcome.kind === 'healthy' ? undefined : outcome.message;
   }
@@ -97,35 +101,53 @@ export class OwnCluster implements Runnable {
     const cluster = this.#connection(() => engagement.assertHeld());
     try {
       await cluster.connect(signal);
+      await this.#claim(cluster, signal);
       manager.clusters.engage(cluster);
       manager.log.info({ cluster: registration.cluster }, 'engaged');
       await engagement.hold(signal);
-      await engagement.release();
     } finally {
       await manager.clusters.disengage(registration.cluster);
       await cluster.stop();
+      await engagement.release(); // when nothing is written any more
     }
   }
 
-  /** Version and claim. Nothing is written to a cluster that is somebody else's. */
+  /** Version and claim, read only: for a cluster that is somebody else's the Lease is not asked for either. */
   async #establish(signal: AbortSignal): Promise<boolean> {
-    const { registration, credentials, handBack } = this.#options;
-    const isCurrent = (signal: AbortSignal) => handBack.stands(signal);
-    const owner = { hub: registration.hub, cluster: registration.clusterUid };
-    const systemNamespace = agentNamespace(
-      { name: registration.cluster, uid: registration.clusterUid },
-      registration.hub,
-    );
+    const { credentials, registration } = this.#options;
     try {
       this.#identity = await identify(this.#probe, credentials, signal);
-      this.#problem = versionProblem(this.#identity.version);
-      if (this.#problem) return false;
-      await takeClaim(this.#probe, { owner, clusterName: registration.cluster, systemNamespace, isCurrent }, signal);
+      const tooOld = versionProblem(this.#identity.version);
+      if (tooOld) this.#problem = tooOld;
+      if (tooOld) return false;
+      const claim = await this.#probe.client.find(ConfigMaps, CLAIM, { signal });
+      // that of an earlier Cluster of this name is taken over
+      if (!claim || !isPredecessor(claim, this.#owner, registration.cluster)) assertClaim(claim, this.#owner);
+      if (this.#problem?.terminal) this.#problem = undefined; // one of claiming goes when that succeeds
       return true;
     } catch (error) {
       if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);
       return false;
     }
+  }
+
+  async #claim(cluster: Cluster, signal: AbortSignal): Promise<void> {
+    const { registration, handBack } = this.#options;
+    const { hub, clusterUid: uid } = registration;
+    const systemNamespace = agentNamespace({ name: cluster.name, uid }, hub);
+    const isCurrent = (signal: AbortSignal) => handBack.stands(signal);
+    try {
+      await takeClaim(cluster, { owner: this.#owner, clusterName: cluster.name, systemNamespace, isCurrent }, signal);
+      this.#problem = undefined;
+    } catch (error) {
+      if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);
+      throw error;
+    }
+  }
+
+  get #owner(): Owner {
+    const { hub, clusterUid: cluster } = this.#options.registration;
+    return { hub, cluster };
   }
 
   #connection(writeGuard: () => void): Cluster {

@@ -16,7 +16,7 @@ import { requestToken, type Token } from '../cluster/registration/token.ts';
 import { type Registration, RegistrationError } from './manifest-secret.ts';
 
 /** An agent that is away for longer needs a new manifest (the policy on tokens allows no more). */
-const TOKEN_SECONDS = 7 * 24 * 3600;
+export const TOKEN_SECONDS = 7 * 24 * 3600;
 const FIELD_MANAGER = 'paddock-agent';
 
 /** How the hub is reached with a token. Only the manifest's CA is trusted. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { ClusterResource, clusterNamespace, GROUP, SYSTEM_NAMESPACE } from '#api';
+import { ClusterResource, GROUP, SYSTEM_NAMESPACE } from '#api';
 import {
   Client,
   type Clock,
@@ -15,6 +15,7 @@ import {
   type TransportOptions,
 } from '#runtime';
 import { parseDuration } from '../cluster/duration.ts';
+import { AGENT_TIMES, engagementKey } from '../engagement/lease.ts';
 import { setUpAgentProjects } from '../project/agent.ts';
 import { HubCredential } from './credential.ts';
 import { HandBack } from './hand-back.ts';
@@ -44,6 +45,7 @@ export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'>
 /** The Lease downstream that one of the replicas holds. */
 const LEASE = 'paddock-agent';
 const DEFAULT_INTERVAL = '5s';
+const READYZ_MS = 5_000;
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 
@@ -129,9 +131,9 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
   const hubTransport = () => new Transport({ credentials: credential, maxInFlight: 2 });
   const leases = new Client(hubTransport(), { fieldManager: 'paddock-agent' });
   const engagement = new LeaderElection({
+    ...AGENT_TIMES,
+    ...engagementKey(name),
     client: leases,
-    namespace: clusterNamespace(name),
-    name: 'engagement',
     identity: `agent/${identity}`,
     log,
   });
@@ -160,12 +162,14 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     clusters: own,
     ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
   });
+  const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);
   const heartbeats = new Heartbeats({
     cluster: name,
     identity,
     transport: hubTransport(),
     report: async signal => {
-      const unhealthy = await cluster.unhealthy(signal);
+      // a server that says nothing must not keep the heartbeat that tells of it
+      const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
       const { problem } = cluster;
       const { report } = handBack;
       return {
@@ -175,7 +179,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
         ...(report ? { handBack: report } : {}),
       };
     },
-    intervalMs: () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL),
+    intervalMs,
     writeGuard: manager.writeGuard,
     clock,
     log,

@@ -35,6 +35,7 @@ import { Deletions, FINALIZER } from './deletion.ts';
 import { AgentHandBack } from './deletion-agent.ts';
 import { HandBack } from './deletion-downstream.ts';
 import { planClusterNamespace, systemNamespace } from './desired.ts';
+import { Engagements } from './engagements.ts';
 import { statusEvents } from './events.ts';
 import { Registrations } from './registration/registration.ts';
 import { registrationState } from './registration/secret.ts';
@@ -46,6 +47,8 @@ type StatusIntent = Pick<Cluster, 'apiVersion' | 'kind' | 'metadata' | 'status'>
 
 /** A Secret that was not read yet, or can't be read now, is looked for again after this. */
 const PENDING_MS = 1_000;
+/** To hand a cluster back begins without knowing whose turn it is, if that takes longer. */
+const SETTLE_MS = 10_000;
 
 /**
  * Reconciles Clusters: the namespace in the hub, the connection, the status. All that a downstream could
@@ -62,6 +65,7 @@ export class ClusterReconciler implements Runnable {
   readonly #deletions: Deletions;
   readonly #registrations: Registrations;
   readonly #heartbeats: Informer<KubeObject>;
+  readonly #engagements: Engagements;
   readonly #sessions = new Map<string, Session | AgentSession>();
   readonly #closing = new Set<Promise<void>>();
 
@@ -78,6 +82,7 @@ export class ClusterReconciler implements Runnable {
       metadataOnly: true,
     });
     this.#registrations = new Registrations({ context, onChange: name => this.#controller.add(name) });
+    this.#engagements = new Engagements({ context, clock, onChange: name => this.#engagementChanged(name) });
     this.#deletions = new Deletions({
       client: this.#client,
       recorder: context.manager.recorder,
@@ -123,6 +128,7 @@ export class ClusterReconciler implements Runnable {
   async stopped(): Promise<void> {
     await this.#controller.stopped();
     await Promise.all([...this.#closing, this.#deletions.stopped(), this.#registrations.stopped()]);
+    await this.#engagements.stopped();
   }
 
   async #reconcile(name: string, { signal }: ReconcileContext): Promise<Result | undefined> {
@@ -130,12 +136,15 @@ export class ClusterReconciler implements Runnable {
     if (!found || (found.metadata.deletionTimestamp && !hasFinalizer(found, FINALIZER))) {
       this.#close(name);
       this.#deletions.forget(name);
+      this.#engagements.drop(name);
       this.#secrets.release(name);
       return undefined;
     }
     if (isPaused(found.metadata)) {
       this.#close(name);
       this.#deletions.forget(name);
+      // a pause is no change of the writer: who may write goes on to be settled
+      if (!found.spec.connection.agent && this.#hasHome(name)) this.#engagements.of(found);
       await this.#writeStatus(found, pausedStatus(found, this.#clock.now()), signal);
       return undefined;
     }
@@ -150,7 +159,9 @@ export class ClusterReconciler implements Runnable {
     const session = this.#connect(cluster, connection, namespace);
     const observation = session?.observation ?? {};
     const registration = connection.kind === 'agent' ? this.#registrations.secret(name) : undefined;
-    const inputs = { cluster, namespace, connection, observation, registration, now: this.#clock.now() };
+    const { hubAddressUnknown } = this.#registrations;
+    const now = this.#clock.now();
+    const inputs = { cluster, namespace, connection, observation, registration, hubAddressUnknown, now };
     const status = desiredStatus(inputs);
     await this.#writeStatus(cluster, status, signal);
     if (error !== undefined) throw error;
@@ -194,6 +205,8 @@ export class ClusterReconciler implements Runnable {
     const open = (state.kind === 'usable' || state.kind === 'agent') && namespace.state !== 'conflict';
     if (current && open && (goesOn(current, state, cluster) || isLossNews(current, cluster))) return current;
     this.#close(name);
+    if (namespace.state === 'conflict') this.#engagements.drop(name); // its Lease is not ours to write
+    if (state.kind === 'agent') this.#engagements.release(name, Promise.allSettled(this.#closing));
     if (!open) return undefined;
     const session =
       state.kind === 'agent' ? this.#follow(cluster, state.connection) : this.#session(cluster, state.connection);
@@ -228,11 +241,22 @@ export class ClusterReconciler implements Runnable {
     const { manager, transport } = this.#context;
     const { log, writeGuard, hub } = manager;
     const { status } = cluster;
+    const engagement = this.#engagements.of(cluster);
     const sameServer = connection.server === undefined || connection.server === status?.apiServer?.url;
     return new Session({
       connection,
       clock: this.#clock,
-      cluster: { ...transport, name, log, writeGuard, fieldManager: fieldManager('cluster') },
+      engagement,
+      cluster: {
+        ...transport,
+        name,
+        log,
+        fieldManager: fieldManager('cluster'),
+        writeGuard: () => {
+          writeGuard();
+          engagement.assertHeld();
+        },
+      },
       claim: {
         owner: { hub: hub.uid, cluster: cluster.metadata.uid ?? '' },
         clusterName: name,
@@ -250,18 +274,39 @@ export class ClusterReconciler implements Runnable {
     });
   }
 
+  #engagementChanged(name: string): void {
+    const session = this.#sessions.get(name);
+    if (session instanceof Session) session.engagementChanged();
+    else this.#controller.add(name);
+  }
+
+  /** The cluster's namespace in the hub, where its Lease lies, is there and stays. */
+  #hasHome(name: string): boolean {
+    const home = this.#namespaces.get({ name: clusterNamespace(name) });
+    return home !== undefined && !home.metadata?.deletionTimestamp;
+  }
+
   /** Begins to hand the downstream of a deleted Cluster back, over a connection of its own. */
-  #handBack({ metadata, spec }: Cluster, { credentials }: Connection): HandBack {
+  #handBack(cluster: Cluster, { credentials }: Connection): HandBack {
     const { manager, transport } = this.#context;
-    const { log, writeGuard, hub } = manager;
+    const { log, hub } = manager;
+    const { metadata, spec } = cluster;
     const { name = '', uid = '' } = metadata;
+    const engagement = this.#hasHome(name) ? this.#engagements.of(cluster) : undefined;
+    const settled = engagement?.settled(AbortSignal.timeout(SETTLE_MS)) ?? Promise.resolve();
+    const writeGuard = () => {
+      manager.writeGuard();
+      // where the namespace is gone there is no Lease, and none that anybody else could hold
+      if (this.#hasHome(name)) engagement?.assertHeld();
+    };
     return new HandBack({
       cluster: { ...transport, name, credentials, log, writeGuard, fieldManager: fieldManager('cluster') },
       owner: { hub: hub.uid, cluster: uid },
       isLocal: spec.connection.local !== undefined,
       clock: this.#clock,
       onChange: () => this.#controller.add(name),
-      after: Promise.allSettled(this.#closing), // a session that ends may be about to claim the cluster
+      // a session that ends may be about to claim the cluster
+      after: Promise.allSettled([...this.#closing, settled]),
     });
   }
 

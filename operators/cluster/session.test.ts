@@ -73,6 +73,7 @@ function openSession(overrides: Partial<SessionOptions> = {}): Session {
   const session = new Session({
     connection: { ...connectionTo(server, 'old'), hash: 'one' },
     claim: { owner: ours, clusterName: 'edge-1', systemNamespace: { metadata: { name: 'paddock-system' } } },
+    engagement: { problem: undefined, settled: async () => undefined },
     before: { answered: false, connected: false },
     cluster: { name: 'edge-1', log: silentLogger, fieldManager: 'paddock-cluster' },
     clock: systemClock,

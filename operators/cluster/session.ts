@@ -10,6 +10,7 @@ import {
 import { AlreadyClaimedError, assertClaim, type ConfigMap } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
 import { type Connection, nameOf } from './connection.ts';
+import type { Engagement } from './engagement.ts';
 import {
   type ClaimRequest,
   claimProblem,
@@ -41,6 +42,8 @@ export interface Observation {
 export interface SessionOptions {
   readonly connection: Connection;
   readonly claim: ClaimRequest;
+  /** The Lease without which nothing is written to the cluster. */
+  readonly engagement: Pick<Engagement, 'problem' | 'settled'>;
   /** The status before: whether the cluster answered ever, and whether it counted as connected. */
   readonly before: { readonly answered: boolean; readonly connected: boolean };
   readonly cluster: Omit<ClusterOptions, 'credentials' | 'onReplaced'>;
@@ -95,10 +98,24 @@ export class Session {
     return {
       ...(connected ? { connected } : {}),
       ...(this.#identity ? { identity: this.#identity } : {}),
-      ...(this.#claim ? { claim: this.#claim } : {}),
+      ...(this.#verdict ? { claim: this.#verdict } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
       ...(this.#inventory && this.#claim === 'ours' ? { inventory: this.#inventory.state } : {}),
     };
+  }
+
+  /** What is in the way for good, then whose turn it is, then how the claim stands. */
+  get #verdict(): 'ours' | Problem | undefined {
+    const claim = this.#claim;
+    const isFinal = claim !== undefined && claim !== 'ours' && claim.terminal;
+    return isFinal ? claim : (this.#options.engagement.problem ?? claim);
+  }
+
+  /** Who holds the engagement Lease has changed. */
+  engagementChanged(): void {
+    if (this.#stopped) return;
+    this.#doubt();
+    this.#publish();
   }
 
   /**
@@ -210,6 +227,7 @@ export class Session {
       if (tooOld) this.#claim = tooOld;
       if (tooOld) return; // asked again with every heartbeat: it may be upgraded
       await this.#cluster.connect(signal);
+      if (await this.#isOthers(signal)) return; // tried again when that has changed
       await takeClaim(this.#cluster, claim, signal);
       this.#own();
     } catch (error) {
@@ -219,6 +237,12 @@ export class Session {
     }
     this.#guardClaim();
     this.#settledAt = doubts;
+  }
+
+  /** Whether it is another's turn to write. */
+  async #isOthers(signal: AbortSignal): Promise<boolean> {
+    await this.#options.engagement.settled(signal);
+    return this.#options.engagement.problem !== undefined;
   }
 
   /** The cluster is this hub's: from now on it is counted as well. The inventory ends with the connection. */

@@ -128,6 +128,16 @@ describe('conditions', () => {
       expect(status.registration).toEqual({ secretRef: { name: 'registration' }, expiresAt });
     });
 
+    test('without a manifest, for want of an address of the hub', () => {
+      const empty = registration({});
+      const status = desiredStatus(
+        inputs({ cluster: byAgent(), connection, registration: empty, hubAddressUnknown: true }),
+      );
+
+      expect(summaryOf(status)).toEqual(['Connected=Unknown WaitingForAgent', 'Ready=Unknown WaitingForAgent']);
+      expect(status.conditions?.[0]?.message).toContain('start the cluster operator with --hub-url and --hub-ca');
+    });
+
     test('whose manifest two clusters used', () => {
       const reused = registration({ 'paddock.dev/spent': 'Reused' });
       const status = desiredStatus(inputs({ cluster: byAgent(), connection, registration: reused }));

@@ -36,6 +36,8 @@ export interface StatusInputs {
   readonly observation: Observation;
   /** For a cluster by agent: the metadata of its Secret `registration`. */
   readonly registration?: KubeObject | undefined;
+  /** For a cluster by agent: no manifest can be made. */
+  readonly hubAddressUnknown?: boolean;
   /** Wall clock, ms. */
   readonly now: number;
 }
@@ -116,7 +118,7 @@ function agentFields({ cluster, observation, registration }: StatusInputs): Clus
 }
 
 /** Reasons of Ready that go by themselves, or are tried again. */
-const WORK_IN_PROGRESS = ['Connecting', 'NamespaceTerminating', 'NamespaceFailed', 'ClaimFailed'];
+const WORK_IN_PROGRESS = ['Connecting', 'NamespaceTerminating', 'NamespaceFailed', 'ClaimFailed', 'Engaging'];
 
 function connectedCondition(inputs: StatusInputs): ConditionIntent {
   const { cluster, namespace, connection, observation } = inputs;
@@ -138,13 +140,15 @@ function connectedCondition(inputs: StatusInputs): ConditionIntent {
 }
 
 /** No agent has ever reported: what a person has to do for that. */
-function waitingForAgent({ cluster, registration }: StatusInputs): ConditionIntent {
+function waitingForAgent({ cluster, registration, hubAddressUnknown }: StatusInputs): ConditionIntent {
   const name = cluster.metadata.name ?? '';
   const namespace = clusterNamespace(name);
   const advice =
     registrationState(registration).kind === 'waiting'
       ? `apply its manifest there: kubectl -n ${namespace} get secret registration -o jsonpath='{.data.agent\\.yaml}' | base64 -d | kubectl --context ${name} apply -f -`
-      : `its manifest is not there yet: see Secret ${namespace}/registration`;
+      : hubAddressUnknown
+        ? 'its manifest can not be made, since how agents reach the hub is not known: start the cluster operator with --hub-url and --hub-ca'
+        : `its manifest is not there yet: see Secret ${namespace}/registration`;
   return {
     type: 'Connected',
     status: 'Unknown',
@@ -187,7 +191,7 @@ function readyCondition(
   if (claim === 'ours')
     return { type, status: 'True', reason: 'Ready', message: 'the cluster is connected and belongs to this Cluster' };
   if (claim) return { type, status: 'False', reason: claim.reason, message: claim.message };
-  const before = existing(cluster.status, type, ['Ready']);
+  const before = existing(cluster.status, type, ['Ready', 'Engaging']);
   return (
     before ?? {
       type,

@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { kubeConfigCredentials, loadKubeConfig } from '#runtime';
 import { runAgent } from '../agent/run.ts';
 import { VERSION } from '../version.ts';
-import { COMMON_FLAGS, COMMON_USAGE, type Command, loggerAt, parsePort } from './command.ts';
+import { COMMON_FLAGS, COMMON_USAGE, type Command, loggerAt, parseNamespaces, parsePort } from './command.ts';
 
 export const AGENT_USAGE = `Usage: paddock agent [flags]
 
@@ -18,13 +18,17 @@ ${COMMON_USAGE}
 export function agentCommand(args: readonly string[]): Command {
   const { values } = parseArgs({ args: [...args], options: COMMON_FLAGS });
   const { kubeconfig, identity } = values;
-  const healthPort = parsePort(values['metrics-port']);
+  const settings = {
+    healthPort: parsePort(values['metrics-port']),
+    systemNamespaces: parseNamespaces(values['system-namespaces']),
+    ...(identity ? { identity } : {}),
+  };
   const log = loggerAt(values['log-level'], 'paddock-agent');
   return {
     log,
     start: async stop => {
       const downstream = kubeConfigCredentials(loadKubeConfig(kubeconfig));
-      await runAgent({ downstream, log, healthPort, version: VERSION, ...(identity ? { identity } : {}) }, stop);
+      await runAgent({ ...settings, downstream, log, version: VERSION }, stop);
     },
   };
 }

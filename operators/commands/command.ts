@@ -17,11 +17,13 @@ export interface Command {
 export const COMMON_FLAGS = {
   kubeconfig: { type: 'string' },
   identity: { type: 'string' },
+  'system-namespaces': { type: 'string', default: '' },
   'metrics-port': { type: 'string', default: '8080' },
   'log-level': { type: 'string', default: 'info' },
 } as const satisfies ParseArgsConfig['options'];
 
 export const COMMON_USAGE = `  --identity NAME        unique among replicas; default: the host name and a random part
+  --system-namespaces NAMES  namespaces of project system beside kube-*: names with commas between, each may end in *
   --metrics-port PORT    /healthz, /readyz and /metrics; 0 takes a free port; default: 8080
   --log-level LEVEL      trace, debug, info, warn, error; default: info`;
 
@@ -31,6 +33,15 @@ export function parsePort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65_535)
     throw new UsageError(`--metrics-port "${text}" must be a port number, 0 to 65535`);
   return port;
+}
+
+/** @throws UsageError */
+export function parseNamespaces(text: string): string[] {
+  const names = text.split(',').filter(name => name !== '');
+  const malformed = names.find(name => !/^[a-z0-9][-a-z0-9]{0,62}\*?$/.test(name));
+  if (malformed !== undefined)
+    throw new UsageError(`--system-namespaces "${malformed}" must be the name of a namespace, or its beginning and *`);
+  return names;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];

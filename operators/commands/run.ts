@@ -1,7 +1,15 @@
 import { parseArgs } from 'node:util';
 import { kubeConfigCredentials, loadKubeConfig } from '#runtime';
 import { isOperatorName, OPERATORS, type RunOptions, runOperators } from '../run.ts';
-import { COMMON_FLAGS, COMMON_USAGE, type Command, loggerAt, parsePort, UsageError } from './command.ts';
+import {
+  COMMON_FLAGS,
+  COMMON_USAGE,
+  type Command,
+  loggerAt,
+  parseNamespaces,
+  parsePort,
+  UsageError,
+} from './command.ts';
 import { readHubAddress } from './hub-address.ts';
 
 export const RUN_USAGE = `Usage: paddock run <operator>... [flags]
@@ -12,7 +20,6 @@ Flags:
   --kubeconfig FILE      the hub; default: KUBECONFIG, ~/.kube/config, the pod's service account
 ${COMMON_USAGE}
   --namespace NAME       where the leases live; default: paddock-system
-  --system-namespaces NAMES  namespaces of project system beside kube-*: names with commas between, each may end in *
 
 Flags of operator cluster, for clusters that are connected by agent:
   --hub-url URL          how agents reach the hub, https; default: as this process does, unless only pods of the hub can
@@ -50,7 +57,6 @@ export function readRunArguments(args: readonly string[]): RunArguments {
     options: {
       ...COMMON_FLAGS,
       namespace: { type: 'string' },
-      'system-namespaces': { type: 'string', default: '' },
       'hub-url': { type: 'string' },
       'hub-ca': { type: 'string' },
       'agent-image': { type: 'string' },
@@ -71,12 +77,4 @@ export function readRunArguments(args: readonly string[]): RunArguments {
     ...(agentImage ? { agentImage } : {}),
   };
   return { settings, kubeconfig, level: values['log-level'] };
-}
-
-function parseNamespaces(text: string): string[] {
-  const names = text.split(',').filter(name => name !== '');
-  const malformed = names.find(name => !/^[a-z0-9][-a-z0-9]{0,62}\*?$/.test(name));
-  if (malformed !== undefined)
-    throw new UsageError(`--system-namespaces "${malformed}" must be the name of a namespace, or its beginning and *`);
-  return names;
 }

@@ -15,6 +15,7 @@ import {
   type TransportOptions,
 } from '#runtime';
 import { CLAIM, ConfigMaps, claimOwner, type Owner, readClaim, sameOwner } from './claim.ts';
+import { Joining } from './joining.ts';
 import { KubeconfigError, readKubeconfigSecret } from './kubeconfig.ts';
 import { KubeconfigSecrets } from './secrets.ts';
 
@@ -45,13 +46,17 @@ interface Engaged {
 const RETRY_MS = 5_000;
 /** A Secret that was not read yet is looked for again after this, should nothing be heard of it. */
 const PENDING_MS = 1_000;
+/** A Lease that has changed meanwhile is looked at again after this. */
+const AGAIN_MS = 500;
+/** A write that was on its way when the cluster was let go has arrived by then. */
+const IN_FLIGHT_MS = 2_000;
 /** A new kubeconfig that begins to work is taken within 30 s, the 10 s of a try included. */
 const RECONNECT_BACKOFF = { base: 1_000, max: 10_000, resetAfter: 60_000, clock: systemClock };
 
 /**
  * Keeps an operator's controllers engaged with every Cluster that the cluster operator reports as
  * connected and that is claimed by it, and with no other. Nothing is written to a cluster whose claim
- * was not read first.
+ * was not read first, nor while the hub is not known to hold the cluster's engagement Lease.
  */
 export class FollowClusters implements Runnable {
   readonly #options: FollowOptions;
@@ -59,12 +64,14 @@ export class FollowClusters implements Runnable {
   readonly #clusters: Informer<ClusterObject>;
   readonly #secrets: KubeconfigSecrets;
   readonly #engaged = new Map<string, Engaged>();
+  readonly #joining: Joining;
 
   constructor(options: FollowOptions) {
     this.#options = options;
-    const { manager } = options;
+    const { manager, fieldManager } = options;
+    this.#joining = new Joining({ manager, fieldManager, onChange: name => this.#controller.add(name) });
     this.#clusters = manager.hub.cache.informer(ClusterResource);
-    const user = `engagement by ${options.fieldManager}`;
+    const user = `engagement by ${fieldManager}`;
     this.#secrets = new KubeconfigSecrets(manager.hub.cache, user, name => this.#controller.add(name));
     this.#controller = new Controller({
       name: 'engagement',
@@ -79,6 +86,7 @@ export class FollowClusters implements Runnable {
 
   start(signal: AbortSignal): void {
     this.#controller.watches(this.#clusters, object => [object.metadata?.name ?? '']);
+    this.#joining.start();
     this.#controller.start(signal);
   }
 
@@ -94,15 +102,22 @@ export class FollowClusters implements Runnable {
     if (connection === 'pending') return { requeueAfterMs: PENDING_MS };
     const engaged = this.#engaged.get(name);
     if (engaged && connection && engaged.uid === object.metadata.uid && engaged.connection.kind === connection.kind)
-      return await this.#reconnect(engaged, connection, signal);
+      return (await this.#rejoin(engaged, signal)) ?? (await this.#reconnect(engaged, connection, signal));
     if (engaged) {
       this.#engaged.delete(name);
       await clusters.disengage(name);
       log.info({ cluster: name }, 'disengaged');
     }
     if (!object) clusters.forget(name);
-    if (!object || !connection) return undefined;
-    return await this.#engage(object, connection, signal);
+    if (object && connection) return await this.#engage(object, connection, signal);
+    if (engaged) await systemClock.sleep(IN_FLIGHT_MS, signal);
+    return (await this.#joining.leave(name, signal)) ? undefined : { requeueAfterMs: AGAIN_MS };
+  }
+
+  /** Somebody has taken our name off the Lease. */
+  async #rejoin({ cluster: { name }, uid }: Engaged, signal: AbortSignal): Promise<Result | undefined> {
+    if (this.#joining.hasJoined(name) || (await this.#joining.join(name, uid, signal))) return undefined;
+    return { requeueAfterMs: AGAIN_MS };
   }
 
   /** The connection to engage by; undefined while there is none that works, pending while its Secret is not read. */
@@ -112,6 +127,7 @@ export class FollowClusters implements Runnable {
     if (object.metadata?.deletionTimestamp || findCondition(conditions, 'Connected')?.status !== 'True')
       return undefined;
     if (findCondition(conditions, 'Stalled')?.status === 'True') return undefined;
+    if (!this.#joining.isHubs(name, object.metadata?.uid ?? '')) return undefined;
     const { local, kubeconfig } = object.spec.connection;
     if (local) return { kind: 'local', credentials: this.#options.hubCredentials, hash: 'local' };
     if (!kubeconfig) return undefined;
@@ -156,7 +172,10 @@ export class FollowClusters implements Runnable {
       credentials: connection.credentials,
       fieldManager,
       log: manager.log,
-      writeGuard: manager.writeGuard,
+      writeGuard: () => {
+        manager.writeGuard();
+        this.#joining.assertMayWrite(name, uid);
+      },
       onReplaced: error => {
         manager.log.warn({ cluster: name, reason: errorMessage(error) }, 'another cluster answers');
         void this.#letGo(name);
@@ -169,6 +188,10 @@ export class FollowClusters implements Runnable {
       if (!sameOwner(holder, owner)) {
         await cluster.stop();
         return { requeueAfterMs: holder ? 30_000 : 500 }; // unclaimed: the cluster operator is about to claim it
+      }
+      if (!(await this.#joining.join(name, uid, signal))) {
+        await cluster.stop();
+        return { requeueAfterMs: AGAIN_MS };
       }
       this.#engaged.set(name, { cluster, uid, connection, backoff: new Backoff(RECONNECT_BACKOFF) });
       this.#guardClaim(cluster, owner);

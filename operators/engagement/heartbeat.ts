@@ -12,7 +12,7 @@ const ANNOTATION_HAND_BACK = 'paddock.dev/hand-back';
 
 /** Why a cluster that answers can't be used. A terminal one stays until something changes. */
 export interface Problem {
-  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed';
+  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed' | 'Engaging';
   readonly message: string;
   readonly terminal: boolean;
 }
@@ -57,7 +57,7 @@ export function reportOf(lease: KubeObject): AgentReport {
   };
 }
 
-const REASONS: readonly Problem['reason'][] = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed'];
+const REASONS: readonly Problem['reason'][] = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed', 'Engaging'];
 
 function parseProblem(text: string | undefined): Problem | undefined {
   if (text === undefined) return undefined;

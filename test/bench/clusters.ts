@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Cluster, ClusterResource, clusterNamespace, LABEL_CLUSTER, ProjectResource } from '#api';
-import { type Client, isConditionTrue, Namespaces } from '#runtime';
+import { type Cluster, ClusterResource, clusterNamespace, ProjectResource } from '#api';
+import { type Client, isConditionTrue } from '#runtime';
 import { bundle } from '../../hack/bundle/bundle.ts';
+import { type Downstream, Downstreams, kubeconfigOf } from '../support/downstreams.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
+import { type Fleet, importKubeconfig, startFleet } from '../support/fleet.ts';
 import { aProject } from '../support/objects.ts';
-import { type Downstream, Downstreams, kubeconfigOf } from './downstreams.ts';
 import { OperatorProcess } from './operator-process.ts';
 import { round } from './round.ts';
 import { serverWrites } from './server-writes.ts';
@@ -79,25 +79,11 @@ export async function clusters({ count, kills, log }: ClustersOptions): Promise<
 /** From the first Cluster created to the last one connected, s. */
 async function connectAll(fleet: Fleet, downstreams: readonly Downstream[]): Promise<number> {
   const { client } = fleet.hub;
-  for (const { name, ...rest } of downstreams) {
-    const namespace = clusterNamespace(name);
-    await client.create(Namespaces, {}, { metadata: { name: namespace, labels: { [LABEL_CLUSTER]: name } } });
-    const data = { kubeconfig: Buffer.from(kubeconfigOf({ name, ...rest })).toString('base64') };
-    await client.create(SecretType, { namespace }, { metadata: { name }, data });
-  }
   const start = performance.now();
-  await Promise.all(downstreams.map(({ name }) => client.create(ClusterResource, {}, aCluster(name))));
+  const spec = { heartbeat: HEARTBEAT };
+  await Promise.all(downstreams.map(each => importKubeconfig(client, each.name, kubeconfigOf(each), spec)));
   await all(client, 'connected', ({ status }) => isConditionTrue(status?.conditions, 'Connected'));
   return round((performance.now() - start) / 1000);
-}
-
-function aCluster(name: string): Cluster {
-  return {
-    apiVersion: 'paddock.dev/v1alpha1',
-    kind: 'Cluster',
-    metadata: { name },
-    spec: { connection: { kubeconfig: { secretRef: { name } } }, defaultProjects: false, heartbeat: HEARTBEAT },
-  };
 }
 
 async function all(client: Client, what: string, holds: (cluster: Cluster) => boolean): Promise<void> {

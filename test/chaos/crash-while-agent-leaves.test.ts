@@ -6,6 +6,7 @@ import { ClusterHistory } from '../integration/deleted-clusters.ts';
 import { AgentFleet } from '../support/agent-fleet.ts';
 import { agentKubeconfig } from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Fleet } from '../support/fleet.ts';
 import { OperatorProcesses } from '../support/operator-process.ts';
 import { givenTwoSources, twoSourcesPicture } from './given.ts';
 import { alike, type Picture, untilPicture } from './picture.ts';
@@ -55,20 +56,24 @@ async function handBackWithDeathAt(write: number): Promise<'killed' | 'completed
   const outcome = mortal.writes().length === write ? 'killed' : 'completed';
   if (outcome === 'completed' && !mortal.log().includes('the cluster was handed back'))
     throw new Error(`the agent died of something else:\n${mortal.log()}`);
-  agents.startAgent(IDENTITY);
-  // where its rights went, none can tell the hub any more: it has told that it is clean, and is not waited for without end
-  if (!(await installed(edge)).includes('ClusterRoleBinding'))
-    await fleet.hub.client
-      .mergePatch(ClusterResource, { name: 'edge-1' }, { spec: { cleanupTimeout: '10s' } })
-      .catch(error => {
-        if (!isNotFound(error)) throw error; // gone already
-      });
+  if ((await installed(edge)).includes('ClusterRoleBinding')) await agents.startAgent(IDENTITY).ended;
+  // none can tell the hub any more: it knows from before that the cluster is clean, and waits no longer than it was told
+  else await shorten(fleet, '10s');
 
   expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
   await untilPicture(stage, HANDED_BACK, WITHIN);
   await untilInstalled(edge, []);
   await agentGoneFromHub(fleet, 'edge-1');
   return outcome;
+}
+
+/** For how long the hub waits; nothing when the Cluster is gone already. */
+async function shorten({ hub }: Fleet, cleanupTimeout: string): Promise<void> {
+  try {
+    await hub.client.mergePatch(ClusterResource, { name: 'edge-1' }, { spec: { cleanupTimeout } });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
 }
 
 test(

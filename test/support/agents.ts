@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { type Cluster, ClusterResource, clusterNamespace } from '#api';
-import { type Logger, systemClock, type TransportOptions } from '#runtime';
+import { type Clock, type Credentials, type Logger, systemClock, type TransportOptions } from '#runtime';
 import { runAgent } from '../../operators/agent/run.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
@@ -49,12 +49,10 @@ export async function applyManifest(site: Site, manifest: string): Promise<void>
   if (code !== 0) throw new Error(`kubectl apply failed: ${stderr}`);
 }
 
-export interface StartAgentOptions {
-  readonly identity?: string;
-  readonly afterWrite?: TransportOptions['afterWrite'];
-}
+/** Of the choice between replicas: quicker than in production, so that tests need not wait long. */
+export const AGENT_TIMINGS = { leaseMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 };
 
-/** The kubeconfig of its cluster as the ServiceAccount that the manifest makes. */
+/** A kubeconfig of the downstream for the ServiceAccount that the manifest makes there. */
 export function agentKubeconfig({ controlPlane }: Site): string {
   return controlPlane.kubeconfigFor({
     user: 'system:serviceaccount:paddock-system:paddock-agent',
@@ -62,18 +60,28 @@ export function agentKubeconfig({ controlPlane }: Site): string {
   });
 }
 
+export interface StartAgentOptions {
+  readonly identity?: string;
+  /** How it reaches its cluster [as the ServiceAccount of its manifest]. */
+  readonly downstream?: Credentials;
+  readonly clock?: Clock;
+  readonly afterWrite?: TransportOptions['afterWrite'];
+}
+
 /** Starts the agent of a cluster to which its manifest was applied. */
-export function startAgent(site: Site, { identity, afterWrite }: StartAgentOptions = {}): RunningAgent {
+export function startAgent(site: Site, options: StartAgentOptions = {}): RunningAgent {
+  const { identity, clock, afterWrite, downstream = credentialsOf(agentKubeconfig(site)) } = options;
   const stop = new AbortController();
   const logged: string[] = [];
   const ended = runAgent(
     {
-      downstream: credentialsOf(agentKubeconfig(site)),
+      downstream,
       log: recorded(logged),
       version: 'v0.0.0-test',
       freeze: true,
-      leaderElection: { leaseMs: 4_000, renewDeadlineMs: 3_000, retryMs: 500 },
+      leaderElection: AGENT_TIMINGS,
       ...(identity === undefined ? {} : { identity }),
+      ...(clock ? { clock } : {}),
       ...(afterWrite ? { transport: { afterWrite } } : {}),
     },
     stop.signal,

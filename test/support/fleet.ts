@@ -80,22 +80,8 @@ export class Fleet {
 
   /** Creates a Cluster for a downstream, with its kubeconfig Secret, as a user with GitOps would. */
   async importCluster(site: Site, options: ImportOptions & { kubeconfig?: string } = {}): Promise<Cluster> {
-    const { name = site.name, kubeconfig = site.controlPlane.adminKubeconfig, spec } = options;
-    const namespace = clusterNamespace(name);
-    await this.hub.client.create(Namespaces, {}, { metadata: { name: namespace, labels: { [LABEL_CLUSTER]: name } } });
-    const data = { kubeconfig: Buffer.from(kubeconfig).toString('base64') };
-    await this.hub.client.create(SecretType, { namespace }, { metadata: { name }, data });
-    const connection = { kubeconfig: { secretRef: { name } } };
-    return await this.hub.client.create(
-      ClusterResource,
-      {},
-      {
-        apiVersion: 'paddock.dev/v1alpha1',
-        kind: 'Cluster',
-        metadata: { name },
-        spec: { connection, defaultProjects: false, ...spec },
-      },
-    );
+    const { name = site.name, kubeconfig = site.controlPlane.adminKubeconfig, spec = {} } = options;
+    return await importKubeconfig(this.hub.client, name, kubeconfig, spec);
   }
 
   /** Makes the hub a cluster of its own. */
@@ -133,6 +119,30 @@ export class Fleet {
       }),
     );
   }
+}
+
+/** Creates a Cluster, its namespace and its kubeconfig Secret. */
+export async function importKubeconfig(
+  hub: Client,
+  name: string,
+  kubeconfig: string,
+  spec: Partial<Cluster['spec']> = {},
+): Promise<Cluster> {
+  const namespace = clusterNamespace(name);
+  await hub.create(Namespaces, {}, { metadata: { name: namespace, labels: { [LABEL_CLUSTER]: name } } });
+  const data = { kubeconfig: Buffer.from(kubeconfig).toString('base64') };
+  await hub.create(SecretType, { namespace }, { metadata: { name }, data });
+  const connection = { kubeconfig: { secretRef: { name } } };
+  return await hub.create(
+    ClusterResource,
+    {},
+    {
+      apiVersion: 'paddock.dev/v1alpha1',
+      kind: 'Cluster',
+      metadata: { name },
+      spec: { connection, defaultProjects: false, ...spec },
+    },
+  );
 }
 
 /** Starts the control planes side by side and installs the hub. */

@@ -9,7 +9,6 @@ import {
   LABEL_PLANE,
   LABEL_PROJECT_HOME,
   MANAGED_BY,
-  marks,
   ownership,
   PLANE_HUB,
   parseClusterNamespace,
@@ -20,7 +19,6 @@ import {
   type Client,
   Controller,
   type Informer,
-  isAlreadyExists,
   type KubeObject,
   Leases,
   Namespaces,
@@ -30,8 +28,8 @@ import {
   type Runnable,
 } from '#runtime';
 import type { OperatorContext } from '../../settings.ts';
-import { parseDuration } from '../duration.ts';
 import { ensureDerived } from './derived.ts';
+import { ManifestIssuer } from './issuer.ts';
 import {
   AGENT_ACCOUNT,
   ClusterRoleBindings,
@@ -40,28 +38,16 @@ import {
   REGISTRATION_ACCOUNT,
   REGISTRATION_SECRET,
   RoleBindings,
-  type SecretIntent,
   SecretIntents,
   ServiceAccounts,
 } from './kinds.ts';
-import { addressOf, agentManifest, DEFAULT_IMAGE } from './manifest.ts';
 import { agentRights, type DerivedObject, projectRights } from './rights.ts';
-import {
-  ANNOTATION_EXPIRES_AT,
-  ANNOTATION_SPENT,
-  ANNOTATION_TOKEN_ID,
-  LABEL_REGISTRATION,
-  registrationState,
-  type Spent,
-  useOf,
-} from './secret.ts';
-import { requestToken } from './token.ts';
+import { LABEL_REGISTRATION } from './secret.ts';
 
 /** All that we derive in the hub carries these. */
 const DERIVED = { labelSelector: `${LABEL_MANAGED_BY}=${MANAGED_BY},${LABEL_PLANE}=${PLANE_HUB}` };
 /** What the namespace of a Cluster or a Secret that is going away is looked for again after. */
 const WAIT_MS = 1_000;
-const DEFAULT_TOKEN_TTL = '24h';
 
 export interface RegistrationOptions {
   readonly context: OperatorContext;
@@ -81,6 +67,7 @@ export class Registrations implements Runnable {
   readonly #secrets: Readonly<Record<'registration' | 'credential', Informer<KubeObject>>>;
   readonly #uses: Informer<KubeObject>;
   readonly #derived: ReadonlyMap<ResourceType, Informer<KubeObject>>;
+  readonly #issuer: ManifestIssuer;
   readonly #controller: Controller;
 
   constructor(options: RegistrationOptions) {
@@ -93,6 +80,10 @@ export class Registrations implements Runnable {
       hub.cache.informer<KubeObject>(SecretIntents, { fieldSelector: `metadata.name=${name}`, metadataOnly: true });
     this.#secrets = { registration: named(REGISTRATION_SECRET), credential: named(CREDENTIAL_SECRET) };
     this.#uses = hub.cache.informer<KubeObject>(Leases, { labelSelector: LABEL_REGISTRATION, metadataOnly: true });
+    const { registration, credential } = this.#secrets;
+    const { context, onChange } = options;
+    const shared = { context, client: this.#client, uses: this.#uses, onChange };
+    this.#issuer = new ManifestIssuer({ ...shared, registration, credential });
     const derived = [ServiceAccounts, RoleBindings, ClusterRoles, ClusterRoleBindings];
     this.#derived = new Map<ResourceType, Informer<KubeObject>>([
       ...derived.map(type => [type, hub.cache.informer(type, DERIVED)] as const),
@@ -109,6 +100,11 @@ export class Registrations implements Runnable {
   /** The metadata of the Secret `registration` of a cluster. */
   secret(cluster: string): KubeObject | undefined {
     return this.#secrets.registration.get({ namespace: clusterNamespace(cluster), name: REGISTRATION_SECRET });
+  }
+
+  /** No manifest can be made: see {@link ManifestIssuer.hubAddressUnknown}. */
+  get hubAddressUnknown(): boolean {
+    return this.#issuer.hubAddressUnknown;
   }
 
   start(signal: AbortSignal): void {
@@ -155,7 +151,7 @@ export class Registrations implements Runnable {
     const hub = this.#options.context.manager.hub.uid;
     for (const derived of agentRights(cluster, hub)) await this.#ensure(derived, signal);
     for (const home of this.#homesOf(name)) await this.#ensure(projectRights(cluster, hub, home), signal);
-    return await this.#register(cluster, signal);
+    return await this.#issuer.reconcile(cluster, signal);
   }
 
   async #ensure(derived: DerivedObject, signal: AbortSignal): Promise<void> {
@@ -169,94 +165,6 @@ export class Registrations implements Runnable {
       .list()
       .filter(({ metadata }) => !metadata?.deletionTimestamp && isHome(metadata ?? {}, cluster))
       .map(({ metadata }) => metadata?.name ?? '');
-  }
-
-  /** One step from what the Secret `registration` is to what it should be. */
-  async #register(cluster: Cluster, signal: AbortSignal): Promise<Result | undefined> {
-    const name = cluster.metadata.name ?? '';
-    const state = registrationState(this.secret(name));
-    if (state.kind === 'terminating') return { requeueAfterMs: WAIT_MS };
-    if (state.kind === 'spent') return undefined;
-    if (state.kind === 'absent') {
-      await this.#createSecret(cluster, {}, signal);
-      return { requeueAfterMs: 1 };
-    }
-    if (state.kind === 'empty') return await this.#fill(cluster, state.uid, signal);
-    const use = useOf(this.#uses.get({ namespace: clusterNamespace(name), name: `registration-${state.tokenId}` }));
-    if (use) await this.#spend(cluster, state.uid, use, signal);
-    return undefined;
-  }
-
-  async #createSecret(
-    cluster: Cluster,
-    annotations: Readonly<Record<string, string>>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { name = '', uid = '' } = cluster.metadata;
-    const hub = this.#options.context.manager.hub.uid;
-    const mark = marks({ owner: { kind: 'cluster', name, uid }, cluster: name, hub, plane: PLANE_HUB });
-    const namespace = clusterNamespace(name);
-    const metadata = {
-      name: REGISTRATION_SECRET,
-      labels: mark.labels,
-      annotations: { ...mark.annotations, ...annotations },
-    };
-    try {
-      await this.#client.create<SecretIntent>(SecretIntents, { namespace }, { metadata }, { signal });
-    } catch (error) {
-      if (!isAlreadyExists(error)) throw error; // the watch brings it
-    }
-  }
-
-  /** Puts a manifest with a fresh token into the Secret. A second token, of a second try, lives as long and is as good. */
-  async #fill(cluster: Cluster, uid: string, signal: AbortSignal): Promise<Result | undefined> {
-    const { name = '', uid: clusterUid = '' } = cluster.metadata;
-    const { hubAddress, hubCredentials, agentImage: image = DEFAULT_IMAGE } = this.#options.context;
-    const hub = hubAddress ?? (await addressOf(hubCredentials));
-    if (!hub) return undefined; // the Cluster's status says so
-    const namespace = clusterNamespace(name);
-    const credential = this.#secrets.credential.get({ namespace, name: CREDENTIAL_SECRET });
-    if (!credential || ownership(credential.metadata) === 'foreign') return { requeueAfterMs: WAIT_MS };
-    const seconds = Math.ceil(parseDuration(cluster.spec.connection.agent?.tokenTTL ?? DEFAULT_TOKEN_TTL) / 1000);
-    const boundTo = { name: REGISTRATION_SECRET, uid };
-    const request = { namespace, account: REGISTRATION_ACCOUNT, boundTo, seconds };
-    const { token, id, expiresAt } = await requestToken(this.#client, request, signal);
-    const manifest = agentManifest({
-      hub: { ...hub, uid: this.#options.context.manager.hub.uid },
-      cluster: { name, uid: clusterUid },
-      token,
-      tokenId: id,
-      credentialUid: credential.metadata?.uid ?? '',
-      image,
-    });
-    const patch = {
-      metadata: { uid, annotations: { [ANNOTATION_TOKEN_ID]: id, [ANNOTATION_EXPIRES_AT]: expiresAt } },
-      data: { 'agent.yaml': Buffer.from(manifest).toString('base64') },
-    };
-    await this.#client.mergePatch(SecretIntents, { namespace, name: REGISTRATION_SECRET }, patch, { signal });
-    return undefined;
-  }
-
-  /**
-   * The token was used: it dies with its Secret, in whose place a spent one says why. Used by two clusters, what
-   * they got for it dies too.
-   */
-  async #spend(cluster: Cluster, uid: string, why: Spent, signal: AbortSignal): Promise<void> {
-    const name = cluster.metadata.name ?? '';
-    const namespace = clusterNamespace(name);
-    if (why === 'Reused') {
-      const credential = { namespace, name: CREDENTIAL_SECRET };
-      const known = this.#secrets.credential.get(credential)?.metadata?.uid;
-      await this.#client.delete(SecretIntents, credential, { uid: known, signal });
-      this.#record(cluster, 'RegistrationReused', 'two clusters used one registration token: both were revoked');
-    }
-    await this.#client.delete(SecretIntents, { namespace, name: REGISTRATION_SECRET }, { uid, signal });
-    await this.#createSecret(cluster, { [ANNOTATION_SPENT]: why }, signal);
-  }
-
-  #record(cluster: Cluster, reason: string, note: string): void {
-    const { recorder } = this.#options.context.manager;
-    recorder.record(ClusterResource, cluster, { type: 'Warning', reason, action: 'Register', note });
   }
 
   /** The cluster is connected otherwise now: no token of an agent is good any more. */

@@ -5,10 +5,14 @@ import { REGISTRATION_SECRET } from './kinds.ts';
 /** On the Secret `registration`: the id of the token in its manifest, and when that token ends. */
 export const ANNOTATION_TOKEN_ID = 'paddock.dev/token-id';
 export const ANNOTATION_EXPIRES_AT = 'paddock.dev/expires-at';
+/** On the Secret `registration`: the Secret `agent-credential` that the manifest names. */
+export const ANNOTATION_CREDENTIAL_UID = 'paddock.dev/credential-uid';
 /** On a Secret `registration` that holds no manifest any more: why. */
 export const ANNOTATION_SPENT = 'paddock.dev/spent';
 /** On a Lease `registration-<token id>`: the kube-system uid of a second cluster that used the token. */
 export const ANNOTATION_REUSED_BY = 'paddock.dev/reused-by';
+/** On such a Lease: what both clusters got was revoked. */
+export const ANNOTATION_REVOKED = 'paddock.dev/revoked';
 /** On a Lease `registration-<token id>`: that id. */
 export const LABEL_REGISTRATION = 'paddock.dev/registration';
 
@@ -22,7 +26,13 @@ export type RegistrationState =
   | { readonly kind: 'terminating' }
   /** Made, and the manifest not put into it yet. */
   | { readonly kind: 'empty'; readonly uid: string }
-  | { readonly kind: 'waiting'; readonly uid: string; readonly tokenId: string; readonly expiresAt: string }
+  | {
+      readonly kind: 'waiting';
+      readonly uid: string;
+      readonly tokenId: string;
+      readonly expiresAt: string;
+      readonly credentialUid: string | undefined;
+    }
   | { readonly kind: 'spent'; readonly why: Spent };
 
 export function registrationState(secret: KubeObject | undefined): RegistrationState {
@@ -33,13 +43,14 @@ export function registrationState(secret: KubeObject | undefined): RegistrationS
   if (why === 'Used' || why === 'Reused') return { kind: 'spent', why };
   const { [ANNOTATION_TOKEN_ID]: tokenId, [ANNOTATION_EXPIRES_AT]: expiresAt } = annotations;
   if (tokenId === undefined || expiresAt === undefined) return { kind: 'empty', uid };
-  return { kind: 'waiting', uid, tokenId, expiresAt };
+  return { kind: 'waiting', uid, tokenId, expiresAt, credentialUid: annotations[ANNOTATION_CREDENTIAL_UID] };
 }
 
-/** What a use of a token's lease means; undefined while nobody has used it. */
-export function useOf(lease: KubeObject | undefined): Spent | undefined {
-  if (!lease) return undefined;
-  return lease.metadata?.annotations?.[ANNOTATION_REUSED_BY] === undefined ? 'Used' : 'Reused';
+/** Whether a Lease tells of a token's second use that nothing was done about yet. */
+export function isReuse({ metadata }: KubeObject): boolean {
+  const { annotations = {}, deletionTimestamp } = metadata ?? {};
+  const told = annotations[ANNOTATION_REUSED_BY] !== undefined && annotations[ANNOTATION_REVOKED] === undefined;
+  return told && !deletionTimestamp;
 }
 
 /** For the Cluster's status: the manifest that waits to be applied; undefined when there is none. */

@@ -16,6 +16,8 @@ export interface Token {
   readonly id: string;
   /** RFC 3339. */
   readonly expiresAt: string;
+  /** From its issue to its end, whatever anybody's clock shows. */
+  readonly lifetimeMs: number;
 }
 
 interface Answer extends KubeObject {
@@ -35,14 +37,19 @@ export async function requestToken(client: Client, request: TokenRequest, signal
   const { status } = await client.createSubresource<Answer>(ServiceAccounts, key, 'token', body, { signal });
   const { token, expirationTimestamp: expiresAt } = status ?? {};
   if (!token || !expiresAt) throw new Error(`the server gave no token for ServiceAccount ${namespace}/${account}`);
-  return { token, expiresAt, id: tokenId(token) };
+  return { token, expiresAt, ...claimsOf(token) };
 }
 
-/** The claim `jti` of a token, which is not verified. @throws Error when there is none */
-export function tokenId(token: string): string {
+/** Claims of a token, which is not verified: `jti`, and what is between `iat` and `exp`. @throws Error when they are missing */
+export function claimsOf(token: string): Pick<Token, 'id' | 'lifetimeMs'> {
   const [, payload = ''] = token.split('.');
   const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
-  const id = typeof claims === 'object' && claims !== null ? Reflect.get(claims, 'jti') : undefined;
-  if (typeof id === 'string') return id;
-  throw new Error('the token has no id (claim jti): the hub must run Kubernetes 1.30 or newer');
+  const claim = (name: string) =>
+    typeof claims === 'object' && claims !== null ? Reflect.get(claims, name) : undefined;
+  const [id, from, to] = ['jti', 'iat', 'exp'].map(claim);
+  if (typeof id !== 'string')
+    throw new Error('the token has no id (claim jti): the hub must run Kubernetes 1.30 or newer');
+  if (typeof from !== 'number' || typeof to !== 'number')
+    throw new Error('the token does not say how long it lives (claims iat and exp)');
+  return { id, lifetimeMs: (to - from) * 1_000 };
 }

@@ -5,13 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { LABEL_PROJECT } from '#api';
 import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { issue, type KeyPair, newAuthority } from '../../hack/control-plane/certificates.ts';
-import { FakeApiServer, type FakeKind } from '../support/fake-api-server/index.ts';
-import { SecretType } from '../support/fleet.ts';
-import { aNode, type NodeObject, NodeType, type PodObject, PodType } from '../support/nodes.ts';
-import { aNamespace, ContentTypes } from '../support/objects.ts';
 import type { Downstream, DownstreamsMessage, DownstreamsOrder } from './downstreams.ts';
+import { FakeApiServer, type FakeKind } from './fake-api-server/index.ts';
+import { SecretType } from './fleet.ts';
+import { aNode, type NodeObject, NodeType, type PodObject, PodType } from './nodes.ts';
+import { aNamespace, ContentTypes } from './objects.ts';
 
-const ISSUER = 'bench';
+const ISSUER = 'downstreams';
 const NODES = 5;
 const KINDS: readonly FakeKind[] = [
   Namespaces,
@@ -28,8 +28,6 @@ async function startDownstream(name: string, { pods, projects }: DownstreamsOrde
   const fake = await FakeApiServer.start({ kinds: KINDS, bookmarkIntervalMs: 60_000 });
   const create = <T extends KubeObject>(type: ResourceType<T>, object: T) =>
     fake.store.create({ apiVersion: 'v1', kind: type.kind, ...object });
-  create(Namespaces, { metadata: { name: 'kube-system' } });
-  create(Namespaces, { metadata: { name: 'default' } });
   for (let index = 0; index < projects; index += 1) {
     const project = `team-${index}`;
     create(Namespaces, aNamespace(`${project}-app`, { labels: { [LABEL_PROJECT]: project } }));
