@@ -1,13 +1,16 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Cluster, ClusterResource } from '#api';
+import { ApiError, type KubeObject } from '#runtime';
+import { ClusterRoleBindings, ClusterRoles } from '../../operators/cluster/registration/kinds.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
 import { givenTwoSources, twoSourcesPicture } from '../chaos/given.ts';
 import { untilPicture } from '../chaos/picture.ts';
 import { Stage } from '../chaos/stage.ts';
 import { AgentFleet } from '../support/agent-fleet.ts';
-import type { RunningAgent } from '../support/agents.ts';
+import { agentKubeconfig, type RunningAgent } from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
-import { agentGoneFromHub, contentsOf, INSTALLED, installed } from './agent-installation.ts';
+import { adminClient } from '../support/fleet.ts';
+import { agentGoneFromHub, contentsOf, Deployments, INSTALLED, installed, Roles } from './agent-installation.ts';
 import { ClusterHistory } from './deleted-clusters.ts';
 
 jest.setTimeout(240_000);
@@ -78,6 +81,32 @@ test('back again, the agent is refused and says what to do; the new manifest of 
   await agents.ready(again);
   expect((await agents.edge.client.get(ConfigMaps, CLAIM)).data).toMatchObject({ cluster: again.metadata.uid });
   cluster = again;
+});
+
+test('the right to remove itself gives an agent no other', async () => {
+  const { edge } = agents;
+  const client = adminClient(agentKubeconfig(edge));
+  const here = { namespace: 'paddock-system', name: 'paddock-agent' };
+  const everywhere = { name: 'paddock-agent' };
+  const admin = { apiGroups: ['*'], resources: ['*'], verbs: ['*'] };
+  const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }];
+  try {
+    const attempts = [
+      client.mergePatch<KubeObject>(ClusterRoles, everywhere, { rules: [admin] }),
+      client.mergePatch<KubeObject>(Roles, here, { rules: [admin] }),
+      client.mergePatch<KubeObject>(ClusterRoleBindings, everywhere, { subjects }),
+      client.mergePatch<KubeObject>(Deployments, here, { spec: { replicas: 0 } }),
+      client.delete(ClusterRoles, { name: 'view' }),
+      client.delete(ClusterRoleBindings, { name: 'cluster-admin' }),
+    ];
+    const codes = (await Promise.allSettled(attempts)).map(result =>
+      result.status === 'rejected' && result.reason instanceof ApiError ? result.reason.code : result.status,
+    );
+    expect(codes).toEqual(attempts.map(() => 403));
+    expect(await installed(edge)).toEqual(INSTALLED);
+  } finally {
+    await client.transport.close();
+  }
 });
 
 test('the API is uninstalled in the hub: the agent lets go and touches nothing', async () => {

@@ -15,14 +15,14 @@ import { ContentTypes } from '../support/objects.ts';
 import { hubNamespacesGone } from './deleted-clusters.ts';
 
 const WITHIN = { timeoutMs: 60_000 };
-const Deployments: ResourceType = {
+export const Deployments: ResourceType = {
   group: 'apps',
   version: 'v1',
   kind: 'Deployment',
   plural: 'deployments',
   namespaced: true,
 };
-const Roles: ResourceType = { ...RoleBindings, kind: 'Role', plural: 'roles' };
+export const Roles: ResourceType = { ...RoleBindings, kind: 'Role', plural: 'roles' };
 
 const EVERYWHERE = { name: 'paddock-agent' };
 const HERE = { namespace: CLAIM.namespace, ...EVERYWHERE };

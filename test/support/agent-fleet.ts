@@ -1,4 +1,5 @@
 import { type Cluster, ClusterResource } from '#api';
+import { CLAIM, ConfigMaps, claimOwner } from '../../operators/engagement/claim.ts';
 import { applyManifest, createAgentCluster, manifestOf, type RunningAgent, startAgent } from './agents.ts';
 import { eventually } from './eventually.ts';
 import { type Fleet, type Site, startFleet } from './fleet.ts';
@@ -59,16 +60,17 @@ export class AgentFleet {
     return { cluster, agent };
   }
 
-  /** Waits until the Cluster is Ready. */
+  /** Waits until the Cluster is Ready, and its agent has claimed what it works on: that comes last. */
   async ready({ metadata }: Cluster): Promise<void> {
     const { name = '', uid } = metadata;
     await eventually(
       async () => {
         const found = await this.fleet.hub.client.get(ClusterResource, { name });
         const isReady = found.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-        return found.metadata.uid === uid && isReady;
+        const owner = claimOwner(await this.edge.client.find(ConfigMaps, CLAIM));
+        return found.metadata.uid === uid && isReady && owner?.cluster === uid;
       },
-      { ...WITHIN, what: `Cluster ${name} is Ready` },
+      { ...WITHIN, what: `Cluster ${name} is Ready, and its agent has claimed the cluster` },
     );
   }
 
