@@ -208,15 +208,17 @@ describe('a registration that two clusters use', () => {
     await first.stop();
   }, 90_000);
 
-  test('is done with when a new manifest is applied', async () => {
+  test('is done with when a new manifest is applied, by two replicas that start at once', async () => {
     two = await given.renewed('two', two);
     await presentRegistration(fleet.edge(2), two);
-    const agent = given.start(2);
+    const replicas = ['a', 'b'].map(identity => given.start(2, { identity }));
 
     await clusters.becomes('two', 'Ready', { status: 'True' });
     expect(await clusters.condition('two', 'Stalled')).toBeUndefined();
     await given.becomesSpent('two', 'Used');
-    await agent.stop();
+    await given.heartbeatAfter('two');
+    for (const agent of replicas) await agent.stop(); // neither has ended by itself
+    await given.becomesSpent('two', 'Used');
   });
 
   test('is revoked too when the second tells of it after the first was dealt with', async () => {

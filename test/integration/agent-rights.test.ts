@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterResource, clusterNamespace, LABEL_CLUSTER, LABEL_PROJECT_HOME, ProjectResource } from '#api';
-import { Namespaces } from '#runtime';
+import { type KubeObject, Namespaces } from '#runtime';
+import { ClusterRoles, RoleBindings } from '../../operators/cluster/registration/kinds.ts';
 import { createAgentCluster, manifestOf } from '../support/agents.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
@@ -8,6 +9,7 @@ import { base64 } from '../support/objects.ts';
 import { mintToken, TokenUser, type UserRequest } from '../support/token-user.ts';
 import {
   accountToken,
+  C_OTHER,
   C_OWN,
   core,
   FORBIDDEN,
@@ -27,6 +29,7 @@ import {
   remove,
   tokenRequest,
 } from './agent-requests.ts';
+import { ClusterFixture } from './cluster-fixture.ts';
 
 let fleet: Fleet;
 let agent: TokenUser;
@@ -215,6 +218,30 @@ test('a namespace that only bears the labels of a project is not opened to an ag
 
   expect(await agent.send(get(core('elsewhere', 'secrets')))).toMatchObject({ status: 403 });
 });
+
+test('rights that somebody changes or takes are put right, and a foreign object in their place is named', async () => {
+  const { client } = fleet.hub;
+  const own = { name: `paddock:agent:${OWN}` };
+  await client.mergePatch(ClusterRoles, own, { rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] });
+  const at = { namespace: C_OTHER, name: 'paddock-agent' };
+  const { metadata, ...role } = await client.get<KubeObject>(RoleBindings, at);
+  await client.mergePatch(RoleBindings, at, { metadata: { labels: null, annotations: null } });
+  await client.delete(RoleBindings, { namespace: P_OWN, name: 'paddock-agent' });
+
+  await eventuallyPasses(async () => expect(JSON.stringify(await client.get(ClusterRoles, own))).not.toContain('"*"'), {
+    timeoutMs: 20_000,
+    what: 'the ClusterRole is as it was',
+  });
+  await rightsArrived(core(P_OWN, 'secrets'));
+  await new ClusterFixture(fleet.hub).hasEvent(OTHER, 'RegistrationConflict');
+  expect((await client.get(RoleBindings, at)).metadata?.labels).toBeUndefined();
+  await client.delete(RoleBindings, at);
+  await eventuallyPasses(
+    async () =>
+      expect(await client.get(RoleBindings, at)).toMatchObject({ metadata: { labels: metadata?.labels }, ...role }),
+    { timeoutMs: 90_000, what: 'the RoleBinding is made again' },
+  );
+}, 120_000);
 
 test('the token of a manifest is good for a token of the agent alone', async () => {
   const boundTo = await secret('registration');

@@ -78,7 +78,7 @@ export class ClusterFixture {
   /** Waits until there is an event of this reason about the Cluster. */
   async hasEvent(name: string, reason: string): Promise<void> {
     await eventuallyPasses(async () => expect(await this.eventReasons(name)).toContain(reason), {
-      timeoutMs: 5_000,
+      timeoutMs: 20_000,
       what: `Cluster ${name} has an event ${reason}`,
     });
   }

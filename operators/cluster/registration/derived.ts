@@ -1,19 +1,15 @@
 import { ownership } from '#api';
-import {
-  type Client,
-  type Informer,
-  isAlreadyExists,
-  jsonEqual,
-  type KubeObject,
-  keyOf,
-  resourceName,
-  TerminalError,
-} from '#runtime';
+import { type Client, type Informer, isAlreadyExists, jsonEqual, type KubeObject, keyOf, resourceName } from '#runtime';
 import type { DerivedObject } from './rights.ts';
+
+/** An object of the name is somebody else's; the message says what to do. */
+export class ForeignObjectError extends Error {
+  override readonly name = 'ForeignObjectError';
+}
 
 /**
  * Makes the object, or puts right what differs from the intent; writes nothing when it is right already.
- * @throws TerminalError when an object of that name is somebody else's
+ * @throws ForeignObjectError
  */
 export async function ensureDerived(
   client: Client,
@@ -26,7 +22,7 @@ export async function ensureDerived(
   if (!existing) return;
   if (ownership(existing.metadata) === 'foreign') {
     const where = `${key.namespace ? `${key.namespace}/` : ''}${key.name}`;
-    throw new TerminalError(
+    throw new ForeignObjectError(
       `${resourceName(type)} ${where} exists and was not made by Paddock: delete it, it is made again as it should be`,
     );
   }

@@ -28,7 +28,7 @@ import {
   type Runnable,
 } from '#runtime';
 import type { OperatorContext } from '../../settings.ts';
-import { ensureDerived } from './derived.ts';
+import { ensureDerived, ForeignObjectError } from './derived.ts';
 import { ManifestIssuer } from './issuer.ts';
 import {
   AGENT_ACCOUNT,
@@ -68,6 +68,8 @@ export class Registrations implements Runnable {
   readonly #uses: Informer<KubeObject>;
   readonly #derived: ReadonlyMap<ResourceType, Informer<KubeObject>>;
   readonly #issuer: ManifestIssuer;
+  /** By cluster: the foreign object that was told of. */
+  readonly #conflicts = new Map<string, string>();
   readonly #controller: Controller;
 
   constructor(options: RegistrationOptions) {
@@ -149,14 +151,36 @@ export class Registrations implements Runnable {
     if (!isOurs(namespace, name)) return cluster.spec.connection.agent ? { requeueAfterMs: WAIT_MS } : undefined;
     if (!cluster.spec.connection.agent) return await this.#withdraw(name, signal);
     const hub = this.#options.context.manager.hub.uid;
-    for (const derived of agentRights(cluster, hub)) await this.#ensure(derived, signal);
-    for (const home of this.#homesOf(name)) await this.#ensure(projectRights(cluster, hub, home), signal);
-    return await this.#issuer.reconcile(cluster, signal);
+    const homes = this.#homesOf(name).map(home => projectRights(cluster, hub, home));
+    const failures = [await this.#ensure(agentRights(cluster, hub), signal), await this.#ensure(homes, signal)];
+    this.#tellOfConflicts(cluster, failures.flat());
+    // a manifest is of use only to an agent that has its rights; those in a project's namespace may come later
+    const result = failures[0]?.length ? undefined : await this.#issuer.reconcile(cluster, signal);
+    const [failure] = failures.flat();
+    if (failure !== undefined) throw failure;
+    return result;
   }
 
-  async #ensure(derived: DerivedObject, signal: AbortSignal): Promise<void> {
-    const known = this.#derived.get(derived.type);
-    if (known) await ensureDerived(this.#client, derived, known, signal);
+  /** Makes or puts right each of them, whatever comes of the others; what went wrong. */
+  async #ensure(wanted: readonly DerivedObject[], signal: AbortSignal): Promise<unknown[]> {
+    const failures: unknown[] = [];
+    for (const derived of wanted) {
+      const known = this.#derived.get(derived.type);
+      if (known) await ensureDerived(this.#client, derived, known, signal).catch(error => failures.push(error));
+    }
+    return failures;
+  }
+
+  /** An event for a foreign object that stands in the way, once for each time that another one is found. */
+  #tellOfConflicts(cluster: Cluster, failures: readonly unknown[]): void {
+    const { name = '' } = cluster.metadata;
+    const note = failures.find(failure => failure instanceof ForeignObjectError)?.message;
+    if (note !== undefined && note !== this.#conflicts.get(name)) {
+      const event = { type: 'Warning', reason: 'RegistrationConflict', action: 'Register', note } as const;
+      this.#options.context.manager.recorder.record(ClusterResource, cluster, event);
+    }
+    if (note === undefined) this.#conflicts.delete(name);
+    else this.#conflicts.set(name, note);
   }
 
   /** The namespaces of the cluster's projects, by label and name: labels alone must not open a namespace to an agent. */
