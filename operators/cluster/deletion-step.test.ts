@@ -110,3 +110,42 @@ describe('a cluster that answers', () => {
     expect(step.cleaned.message).toContain('Cluster theirs');
   });
 });
+
+describe('a cluster by agent', () => {
+  const agent = { connection: 'agent' } as const;
+
+  test('that no agent has ever joined is done with at once', () => {
+    const step = nextStep(given({ ...agent, handBack: undefined, everConnected: false }));
+
+    expect(step).toMatchObject({ kind: 'finish', cleaned: { status: 'True', reason: 'NothingDerived' } });
+  });
+
+  test('is not told to begin before its agent was heard from, however late', () => {
+    const step = nextStep(given({ ...agent, now: LATE }));
+
+    expect(step).toMatchObject({ kind: 'wait', cleaned: { status: 'False', reason: 'WaitingForAgent' } });
+  });
+
+  test('an agent that joined and was never seen to be connected is waited for all the same', () => {
+    const step = nextStep(given({ ...agent, handBack: unreached, everConnected: false }));
+
+    expect(step).toMatchObject({ kind: 'wait', ms: TIMEOUT_MS });
+  });
+
+  test('that is clean stays so when its agent falls silent: that is what ends it', () => {
+    const handBack = { ...unreached, stage: 'clean' } as const;
+
+    expect(nextStep(given({ ...agent, handBack }))).toMatchObject({
+      kind: 'wait',
+      ms: TIMEOUT_MS,
+      cleaned: { status: 'True', reason: 'Cleaned' },
+    });
+    const last = nextStep(given({ ...agent, handBack, now: LATE }));
+    expect(last).toMatchObject({ kind: 'finish', cleaned: { status: 'True', reason: 'Cleaned' } });
+    expect(last.cleaned.message).toContain('not heard from since 2026-01-01T12:00:00Z');
+    expect(nextStep(given({ ...agent, handBack: { stage: 'clean' } }))).toMatchObject({
+      kind: 'wait',
+      cleaned: { status: 'True', reason: 'Cleaned' },
+    });
+  });
+});

@@ -1,172 +1,159 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { type Cluster, ClusterResource, ProjectResource } from '#api';
+import { type Cluster, ClusterResource } from '#api';
 import { type KubeObject, Namespaces } from '#runtime';
-import { ClusterRoleBindings, ClusterRoles } from '../../operators/cluster/registration/kinds.ts';
+import { ClusterRoles } from '../../operators/cluster/registration/kinds.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
-import { applyManifest, createAgentCluster, manifestOf, type RunningAgent, startAgent } from '../support/agents.ts';
-import { eventually, eventuallyPasses } from '../support/eventually.ts';
-import { type Fleet, type Site, startFleet } from '../support/fleet.ts';
-import { ClusterHistory, hubNamespacesGone } from './deleted-clusters.ts';
-import { DERIVED, DerivedByAgent, INSTALLED, installed } from './derived-by-agent.ts';
+import { givenTwoSources, twoSourcesPicture } from '../chaos/given.ts';
+import { alike, type Picture, untilPicture } from '../chaos/picture.ts';
+import { Stage } from '../chaos/stage.ts';
+import { AgentFleet } from '../support/agent-fleet.ts';
+import { createAgentCluster, manifestOf } from '../support/agents.ts';
+import { eventually } from '../support/eventually.ts';
+import { aConfigMap, aSecret, ContentTypes } from '../support/objects.ts';
+import { agentGoneFromHub, contentsOf, INSTALLED, installed, untilInstalled } from './agent-installation.ts';
+import { ClusterHistory } from './deleted-clusters.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(240_000);
 
+const COUNT = 2;
 const WITHIN = { timeoutMs: 60_000 };
-const HEARTBEAT = { interval: '2s', timeout: '6s' };
+/** Members keep the label that their users gave them, and nothing of ours. */
+const HANDED_BACK: Picture = { namespaces: alike(COUNT, { member: 'a', objects: [] }), projects: { a: 'gone' } };
+const PART_OF = 'app.kubernetes.io/part-of';
 
-let fleet: Fleet;
-let edge: Site;
+let agents: AgentFleet;
 let history: ClusterHistory;
-let derived: DerivedByAgent | undefined;
-const agents = new Set<RunningAgent>();
-
-interface Rules extends KubeObject {
-  readonly rules?: readonly { readonly verbs: readonly string[] }[];
-}
 
 beforeAll(async () => {
-  fleet = await startFleet();
-  edge = fleet.edge(1);
-  fleet.start(['cluster']);
-  fleet.start(['project']);
-  history = await ClusterHistory.start(fleet);
+  agents = await AgentFleet.start();
+  history = await ClusterHistory.start(agents.fleet);
 }, 120_000);
 
 afterAll(async () => {
   history?.stop();
-  await Promise.allSettled([...agents].map(agent => agent.stop()));
-  await fleet?.stop();
+  await agents?.stop();
 }, 60_000);
 
-function start(): RunningAgent {
-  const agent = startAgent(edge);
-  agents.add(agent);
-  return agent;
+interface Role extends KubeObject {
+  readonly rules?: readonly { readonly verbs: readonly string[] }[];
 }
 
-/** A Cluster by agent that is connected, and its agent. */
-async function joined(name: string, spec: Partial<Cluster['spec']> = {}) {
-  const cluster = await createAgentCluster(fleet, name, { heartbeat: HEARTBEAT, ...spec });
-  const manifest = await manifestOf(fleet, name);
-  // namespace paddock-system of the one before may be going
-  await eventually(() => applyManifest(edge, manifest).then(() => true), {
-    ...WITHIN,
-    what: 'the manifest is applied',
-  });
-  const agent = start();
-  await fleet.connected(name, 'True', WITHIN.timeoutMs);
-  await installedIs(INSTALLED);
-  return { cluster, agent };
+async function given(id: string): Promise<Stage> {
+  const stage = new Stage(agents.fleet, id);
+  await givenTwoSources(stage, COUNT);
+  await untilPicture(stage, twoSourcesPicture(COUNT), WITHIN);
+  return stage;
 }
 
-async function installedIs(wanted: readonly string[]): Promise<void> {
-  await eventuallyPasses(async () => expect(await installed(edge)).toEqual(wanted), {
-    ...WITHIN,
-    what: `the agent has on its cluster: ${wanted.join(', ') || 'nothing'}`,
-  });
+const remove = (name = 'edge-1') => agents.fleet.hub.client.delete(ClusterResource, { name });
+const claim = () => agents.edge.client.find(ConfigMaps, CLAIM);
+
+function seen(cluster: Cluster, reason: string) {
+  const find = () => history.cleaned(cluster).find(condition => condition.reason === reason);
+  return eventually(find, { ...WITHIN, what: `the condition Cleaned had reason ${reason}` });
 }
 
-const remove = (name: string) => fleet.hub.client.delete(ClusterResource, { name });
-
-/** Nothing that let an agent of this cluster into the hub is left. */
-async function hubRightsGone(name: string): Promise<void> {
-  await hubNamespacesGone(fleet.hub, name);
-  const { client } = fleet.hub;
-  await eventually(
-    async () => {
-      const left = await Promise.all([
-        client.find(ClusterRoles, { name: `paddock:agent:${name}` }),
-        client.find(ClusterRoleBindings, { name: `paddock:agent:${name}` }),
-        client.find(ClusterRoleBindings, { name: `paddock:agent:${name}:hub` }),
-      ]);
-      return left.every(object => object === undefined);
-    },
-    { ...WITHIN, what: `no right of the agent of ${name} is left in the hub` },
+test('Clean: the agent takes what is ours and nothing else, whatever it is refused at first, then itself, and ends', async () => {
+  const { edge, fleet } = agents;
+  const { cluster, agent } = await agents.join();
+  const stage = await given('clean');
+  await stage.changeProject('a', { deletionPolicy: 'Delete' });
+  await edge.client.create(Namespaces, {}, { metadata: { name: 'bystander', labels: { team: 'theirs' } } });
+  const { metadata: marks } = await edge.client.get(ContentTypes.Secret, { namespace: 'clean-1', name: 'token' });
+  const foreign = [
+    aSecret('token'),
+    aConfigMap('of-another-hub')
+      .withLabels({ ...marks?.labels, 'paddock.dev/owner': 'project.theirs' })
+      .withAnnotations({ ...marks?.annotations, 'paddock.dev/hub': 'another' }),
+  ];
+  const at = { namespace: 'bystander' };
+  const created = await Promise.all(
+    foreign.map(object => edge.client.create(ContentTypes[object.kind], at, object.build('bystander'))),
   );
-}
+  const role = await edge.client.get<Role>(ClusterRoles, { name: 'paddock-agent' });
+  const rules = role.rules?.map(rule => ({ ...rule, verbs: rule.verbs.filter(verb => verb !== 'delete') }));
+  await edge.client.mergePatch<Role>(ClusterRoles, { name: 'paddock-agent' }, { rules });
 
-const claim = () => edge.client.find(ConfigMaps, CLAIM);
+  await remove();
+  const { message } = await seen(cluster, 'CleanupFailed');
+  await edge.client.mergePatch<Role>(ClusterRoles, { name: 'paddock-agent' }, { rules: role.rules });
+
+  expect(message).toContain('cannot delete resource "secrets"');
+  expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
+  await untilPicture(stage, HANDED_BACK, WITHIN);
+  for (const [index, object] of foreign.entries())
+    expect(await edge.client.find(ContentTypes[object.kind], { ...at, name: object.name })).toEqual(created[index]);
+  expect((await edge.client.get(Namespaces, { name: 'bystander' })).metadata?.labels?.team).toBe('theirs');
+  await agent.ended;
+  await untilInstalled(edge, []);
+  await agentGoneFromHub(fleet, 'edge-1');
+  expect(await fleet.hub.client.find(Namespaces, { name: 'paddock-system' })).toBeDefined();
+});
+
+test('made again under its name it starts fresh; Orphan leaves what was derived, and takes claim and agent', async () => {
+  const { edge, fleet } = agents;
+  const { cluster, agent } = await agents.join({ deletionPolicy: 'Orphan' });
+  expect((await claim())?.data).toMatchObject({ cluster: cluster.metadata.uid });
+  const stage = await given('orphan');
+  const before = await contentsOf(stage);
+
+  await remove();
+
+  expect(await history.gone(cluster)).toMatchObject({ status: 'False', reason: 'Orphaned' });
+  await agent.ended;
+  await untilInstalled(edge, ['Namespace']);
+  await agentGoneFromHub(fleet, 'edge-1');
+  expect(await contentsOf(stage)).toEqual(before);
+});
+
+test('Clean where paddock-system is a hub’s: the agent goes, and of the namespace only what it brought', async () => {
+  const { edge, fleet } = agents;
+  const { cluster, agent } = await agents.join();
+  await edge.client.mergePatch(
+    Namespaces,
+    { name: 'paddock-system' },
+    { metadata: { labels: { [PART_OF]: 'paddock' } } },
+  );
+  const theirs = await edge.client.create(
+    ContentTypes.Secret,
+    { namespace: 'paddock-system' },
+    aSecret('theirs').build('paddock-system'),
+  );
+
+  await remove();
+
+  expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
+  await agent.ended;
+  await untilInstalled(edge, ['Namespace']);
+  expect(await edge.client.find(ContentTypes.Secret, { namespace: 'paddock-system', name: 'theirs' })).toEqual(theirs);
+  await agentGoneFromHub(fleet, 'edge-1');
+});
+
+test('a cluster that is somebody else’s by its claim is not touched', async () => {
+  const { edge, fleet } = agents;
+  const { cluster } = await agents.join();
+  const stage = await given('foreign');
+  const before = await contentsOf(stage);
+  await edge.client.mergePatch(ConfigMaps, CLAIM, { data: { hub: 'another', cluster: 'x', name: 'theirs' } });
+
+  await remove();
+
+  const last = await history.gone(cluster);
+  expect(last).toMatchObject({ status: 'False', reason: 'AlreadyClaimed' });
+  expect(last?.message).toContain('Cluster theirs of the hub');
+  await agentGoneFromHub(fleet, 'edge-1');
+  expect(await contentsOf(stage)).toEqual(before);
+  expect(await installed(edge)).toEqual(INSTALLED);
+  expect((await claim())?.data).toMatchObject({ name: 'theirs' });
+});
 
 test('a Cluster that no agent has joined goes at once', async () => {
+  const { fleet } = agents;
   const never = await createAgentCluster(fleet, 'never');
   await manifestOf(fleet, 'never');
 
   await remove('never');
 
   expect(await history.gone(never)).toMatchObject({ status: 'True', reason: 'NothingDerived' });
-  await hubRightsGone('never');
-});
-
-test('Clean: the agent takes everything that is ours, then itself, and ends', async () => {
-  const { cluster, agent } = await joined('remote-1');
-  derived = await DerivedByAgent.create(fleet, edge, cluster, 'clean-1');
-  await fleet.hub.client.create(
-    ProjectResource,
-    { namespace: 'c-remote-1' },
-    { apiVersion: 'paddock.dev/v1alpha1', kind: 'Project', metadata: { name: 'a' }, spec: {} },
-  );
-
-  await remove('remote-1');
-
-  expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
-  expect(await derived.present()).toEqual([]);
-  await derived.expectForeignUntouched();
-  await agent.ended;
-  await installedIs([]);
-  await hubRightsGone('remote-1');
-  expect(await fleet.hub.client.find(Namespaces, { name: 'paddock-system' })).toBeDefined();
-  const reasons = history.cleaned(cluster).map(({ reason }) => reason);
-  expect(reasons.filter(reason => ['Cleaning', 'Cleaned'].includes(reason))).toEqual(['Cleaning', 'Cleaned']);
-});
-
-test('Orphan: what was derived stays; the claim and the agent go', async () => {
-  const { cluster, agent } = await joined('remote-2', { deletionPolicy: 'Orphan' });
-  derived = await DerivedByAgent.create(fleet, edge, cluster, 'orphan-1');
-
-  await remove('remote-2');
-
-  expect(await history.gone(cluster)).toMatchObject({ status: 'False', reason: 'Orphaned' });
-  expect(history.cleaned(cluster).map(({ reason }) => reason)).not.toContain('Cleaning');
-  await agent.ended;
-  await installedIs(['Namespace']);
-  expect(await derived.present()).toEqual(DERIVED);
-  await hubRightsGone('remote-2');
-});
-
-test('made again under its name it starts fresh; an agent that is refused something says what, and goes on', async () => {
-  const { cluster, agent } = await joined('remote-2');
-  expect((await claim())?.data).toMatchObject({ cluster: cluster.metadata.uid });
-  const role = await edge.client.get<Rules>(ClusterRoles, { name: 'paddock-agent' });
-  const rules = role.rules?.map(rule => ({ ...rule, verbs: rule.verbs.filter(verb => verb !== 'delete') }));
-  await edge.client.mergePatch<Rules>(ClusterRoles, { name: 'paddock-agent' }, { rules });
-
-  await remove('remote-2');
-  const refused = await eventually(() => history.cleaned(cluster).find(({ reason }) => reason === 'CleanupFailed'), {
-    ...WITHIN,
-    what: 'the agent is refused',
-  });
-
-  expect(refused.message).toContain('cannot delete resource "secrets"');
-  await edge.client.mergePatch<Rules>(ClusterRoles, { name: 'paddock-agent' }, { rules: role.rules });
-  expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
-  expect(await derived?.present()).toEqual([]);
-  await agent.ended;
-  await installedIs([]);
-  await hubRightsGone('remote-2');
-});
-
-test('a cluster that is somebody else’s by its claim is not touched', async () => {
-  const { cluster } = await joined('remote-3');
-  derived = await DerivedByAgent.create(fleet, edge, cluster, 'foreign-1');
-  await edge.client.mergePatch(ConfigMaps, CLAIM, { data: { hub: 'another', cluster: 'x', name: 'theirs' } });
-
-  await remove('remote-3');
-
-  const last = await history.gone(cluster);
-  expect(last).toMatchObject({ status: 'False', reason: 'AlreadyClaimed' });
-  expect(last?.message).toContain('Cluster theirs of the hub');
-  await hubRightsGone('remote-3');
-  expect(await derived.present()).toEqual(DERIVED);
-  expect(await installed(edge)).toEqual(INSTALLED);
-  expect((await claim())?.data).toMatchObject({ name: 'theirs' });
+  await agentGoneFromHub(fleet, 'never');
 });

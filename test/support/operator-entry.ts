@@ -2,6 +2,7 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createLogger, errorMessage, kubeConfigCredentials } from '#runtime';
+import { runAgent } from '../../operators/agent/run.ts';
 import { isOperatorName, runOperators } from '../../operators/run.ts';
 import { WRITE_LINE } from './write-line.ts';
 
@@ -31,17 +32,36 @@ function afterWrite({ method, path }: { method: string; path: string }, { status
   if (writes === settings.killAtWrite) process.kill(process.pid, 'SIGKILL');
 }
 
+const credentials = kubeConfigCredentials(config);
+const log = createLogger({ name: 'operator-process', level: 'info' });
+const transport = {
+  afterWrite,
+  ...(settings.maxInFlight === undefined ? {} : { maxInFlight: settings.maxInFlight }),
+};
+
 try {
-  await runOperators(
-    {
-      operators: settings.operators.filter(isOperatorName),
-      hubCredentials: kubeConfigCredentials(config),
-      log: createLogger({ name: 'operator-process', level: 'info' }),
-      ...(settings.identity === undefined ? { leaderElection: false } : { identity: settings.identity }),
-      transport: { afterWrite, ...(settings.maxInFlight === undefined ? {} : { maxInFlight: settings.maxInFlight }) },
-    },
-    stop.signal,
-  );
+  if (settings.operators.includes('agent'))
+    await runAgent(
+      {
+        downstream: credentials,
+        log,
+        version: 'v0.0.0-test',
+        transport,
+        ...(settings.identity === undefined ? {} : { identity: settings.identity }),
+      },
+      stop.signal,
+    );
+  else
+    await runOperators(
+      {
+        operators: settings.operators.filter(isOperatorName),
+        hubCredentials: credentials,
+        log,
+        ...(settings.identity === undefined ? { leaderElection: false } : { identity: settings.identity }),
+        transport,
+      },
+      stop.signal,
+    );
 } catch (error) {
   console.log(`the process ends: ${errorMessage(error)}`);
   process.exitCode = 1;

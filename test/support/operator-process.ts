@@ -13,8 +13,9 @@ const BANNER =
   "import{createRequire as __paddockRequire}from'node:module';const require=__paddockRequire(import.meta.url);";
 
 export interface OperatorProcessOptions {
-  readonly operators: readonly OperatorName[];
-  /** Of the hub. */
+  /** Or the agent alone. */
+  readonly operators: readonly (OperatorName | 'agent')[];
+  /** Of the hub; for the agent of the cluster that it works for. */
   readonly kubeconfig: string;
   /** Contends for the leases under this name; without one it writes at once. */
   readonly identity?: string;
