@@ -142,6 +142,30 @@ describe('a session', () => {
     expect(writes()).toEqual([]);
   });
 
+  test('asks the cluster nothing about the claim while another holds the engagement, and goes on when it is its turn', async () => {
+    const problem = { reason: 'Engaging', message: 'its agent holds the Lease', terminal: false } as const;
+    const engagement: { problem: typeof problem | undefined; settled: () => Promise<void> } = {
+      problem,
+      settled: async () => undefined,
+    };
+    const session = openSession({ engagement });
+    await until('a verdict', () => session.observation.claim !== undefined);
+    await until('more heartbeats', () => requests.filter(request => request === 'GET /readyz').length >= 5);
+    expect(session.observation).toMatchObject({ claim: problem, connected: { status: 'True' } });
+    expect(requests).not.toContain(`GET ${CLAIM_PATH}`);
+    expect(writes()).toEqual([]);
+
+    engagement.problem = undefined;
+    session.engagementChanged();
+
+    await until('the claim', () => session.observation.claim === 'ours');
+
+    engagement.problem = problem; // and lost again
+    session.engagementChanged();
+
+    await until('the loss', () => session.observation.claim !== 'ours');
+  });
+
   test('looks at no node of a cluster that is somebody else’s, and counts those of one that becomes ours', async () => {
     const claim = answers[CLAIM_PATH];
     answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });

@@ -79,6 +79,8 @@ export class Session {
   #doubts = 1;
   #settledAt = 0;
   #settling: Promise<void> | undefined;
+  /** The cluster has just answered, which is not told before its version and claim, unless these take long. */
+  #waiting = false;
   #guarding = false;
   #inventory: Inventory | undefined;
 
@@ -96,7 +98,7 @@ export class Session {
   get observation(): Observation {
     const connected = withTrialProblem(this.#monitor.health.connected, this.#trial?.problem);
     return {
-      ...(connected ? { connected } : {}),
+      ...(connected && !this.#waiting ? { connected } : {}),
       ...(this.#identity ? { identity: this.#identity } : {}),
       ...(this.#verdict ? { claim: this.#verdict } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
@@ -212,10 +214,13 @@ export class Session {
     if (this.#settledAt !== this.#doubts && !this.#settling)
       this.#settling = this.#establish(this.#doubts).finally(() => {
         this.#settling = undefined;
+        this.#waiting = false;
         this.#publish();
       });
-    if (this.#settling && this.#claim === undefined)
-      await Promise.race([this.#settling, this.#options.clock.sleep(SETTLE_MS, this.#stop.signal)]);
+    if (!this.#settling || this.#claim !== undefined) return;
+    this.#waiting = this.#published.connected?.status !== 'True';
+    await Promise.race([this.#settling, this.#options.clock.sleep(SETTLE_MS, this.#stop.signal)]);
+    this.#waiting = false;
   }
 
   async #establish(doubts: number): Promise<void> {

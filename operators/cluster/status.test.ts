@@ -85,6 +85,17 @@ describe('conditions', () => {
     ]);
   });
 
+  test('of one that another writes to, until that is known to be over', () => {
+    const claim = { reason: 'Engaging', message: 'its agent holds the Lease', terminal: false } as const;
+    const engaging = ['Connected=True Connected', 'Ready=False Engaging', 'Reconciling=True Engaging'];
+
+    const status = desiredStatus(inputs({ observation: { connected, identity, claim } }));
+
+    expect(summaryOf(status)).toEqual(engaging);
+    const cluster = aCluster(status); // after a restart nothing was learnt yet
+    expect(isStatusCurrent(cluster, desiredStatus(inputs({ cluster, now: LATER })))).toBe(true);
+  });
+
   test('of one whose namespace is in conflict', () => {
     const namespace = { state: 'conflict', message: 'label it' } as const;
 
