@@ -26,6 +26,8 @@ const jsonPatch = (path: string, body: object): UserRequest => ({
 });
 export const remove = (path: string): UserRequest => ({ method: 'DELETE', path });
 export const named = (name: string) => ({ metadata: { name } });
+/** An object that is not gone before somebody takes its finalizer off. */
+export const held = (name: string) => ({ metadata: { name, finalizers: ['a.example/hold'] } });
 const JSON_PATCH = 'application/json-patch+json';
 const APPLY = 'application/apply-patch+yaml';
 
