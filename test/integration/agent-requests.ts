@@ -26,6 +26,8 @@ const jsonPatch = (path: string, body: object): UserRequest => ({
 });
 export const remove = (path: string): UserRequest => ({ method: 'DELETE', path });
 export const named = (name: string) => ({ metadata: { name } });
+/** An object that is not gone before somebody takes its finalizer off. */
+export const held = (name: string) => ({ metadata: { name, finalizers: ['a.example/hold'] } });
 const JSON_PATCH = 'application/json-patch+json';
 const APPLY = 'application/apply-patch+yaml';
 
@@ -128,6 +130,9 @@ export const FORBIDDEN: readonly (readonly [what: string, request: UserRequest])
   ['read kube-system', get(core('kube-system', 'secrets'))],
   ['list namespaces', get('/api/v1/namespaces')],
   ['read its own namespace', get(`/api/v1/namespaces/${C_OWN}`)],
+  ['read the namespace of a project of another', get(`/api/v1/namespaces/${P_OTHER}`)],
+  ['label the namespace of its project', patch(`/api/v1/namespaces/${P_OWN}`, { metadata: { labels: { a: 'b' } } })],
+  ['delete the namespace of its project', remove(`/api/v1/namespaces/${P_OWN}`)],
   ['create a namespace', post('/api/v1/namespaces', named('mine'))],
   ['label its namespace', patch(`/api/v1/namespaces/${C_OWN}`, { metadata: { labels: { a: 'b' } } })],
   ['create a RoleBinding', post(rbac(`namespaces/${C_OWN}/rolebindings`), binding)],

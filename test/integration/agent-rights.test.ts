@@ -15,6 +15,7 @@ import {
   FORBIDDEN,
   get,
   HIDDEN,
+  held,
   leases,
   named,
   ONLY,
@@ -79,6 +80,7 @@ async function policiesEnforced(): Promise<void> {
   const inVain = [
     post(core(C_OWN, 'secrets?dryRun=All'), named('any')),
     post(core(C_OWN, 'secrets?dryRun=All'), accountToken()),
+    post(`${leases(C_OWN)}?dryRun=All`, held('any')),
     tokenRequest({}),
   ];
   for (const request of inVain)
@@ -147,6 +149,9 @@ const AGAINST_POLICY: readonly (readonly [what: string, request: () => UserReque
   ['replace its registration', () => put(core(C_OWN, 'secrets/registration'), named('registration')), /access-/],
   ['delete a kubeconfig', () => remove(core(C_OWN, 'secrets/kubeconfig')), /access-/],
   ['delete agent-credential', () => remove(core(C_OWN, 'secrets/agent-credential')), /access-/],
+  ['create a Secret with a finalizer', () => post(core(C_OWN, 'secrets'), held('access-3')), /metadata\.finalizers: /],
+  ['create a Lease with a finalizer', () => post(leases(C_OWN), held('hold')), /metadata\.finalizers: /],
+  ['put a finalizer on a Lease', () => patch(`${leases(C_OWN)}/mine`, held('mine')), /metadata\.finalizers: /],
   ['have a token written into a Secret', () => post(core(C_OWN, 'secrets'), accountToken()), /type: /],
   ['ask for a token bound to nothing', () => tokenRequest({ name: '' }), /must be bound/],
   ['ask for a token bound without a uid', () => tokenRequest({}), /must be bound/],

@@ -23,8 +23,13 @@ function isSecret(document: unknown): document is { readonly stringData: Registr
 }
 
 /** A downstream to which this manifest was applied, and no other before. */
-export async function presentRegistration({ client }: Site, values: RegistrationValues): Promise<void> {
-  await client.delete(SecretType, CREDENTIAL);
+export async function presentRegistration(site: Site, values: RegistrationValues): Promise<void> {
+  await site.client.delete(SecretType, CREDENTIAL);
+  await applyRegistration(site, values);
+}
+
+/** Applies a manifest to a downstream over the one before; the agent there is not restarted by that. */
+export async function applyRegistration({ client }: Site, values: RegistrationValues): Promise<void> {
   const data = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, base64(value)]));
   await client.apply(SecretType, { metadata: { ...REGISTRATION }, data });
 }
