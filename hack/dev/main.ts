@@ -1,4 +1,4 @@
-// A hub, downstream clusters and all operators on this machine: npm run dev -- --dir DIR --downstreams N
+// A hub, clusters and all operators on this machine: npm run dev -- --dir DIR --downstreams N --agents N
 import { killAllGuarded } from '../control-plane/watchdog.ts';
 import { type DevArguments, parseDevArguments, USAGE } from './arguments.ts';
 import { type Dev, startDev } from './dev.ts';
