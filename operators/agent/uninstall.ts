@@ -22,6 +22,15 @@ const Deployments: ResourceType = {
 };
 const Roles: ResourceType = { ...RoleBindings, kind: 'Role', plural: 'roles' };
 
+const EVERYWHERE = { name: AGENT };
+const HERE = { namespace: SYSTEM_NAMESPACE, name: AGENT };
+const IN_NAMESPACE: readonly (readonly [ResourceType, Key])[] = [
+  [Secrets, REGISTRATION],
+  [ServiceAccounts, HERE],
+  [Roles, HERE],
+  [RoleBindings, HERE],
+];
+
 /**
  * Removes what agent.yaml brought: with namespace `system` all of it, otherwise what lies in that namespace one by
  * one. The agent's rights end with the last write here, and it may be stopped any time, so each object is first given
@@ -32,32 +41,24 @@ export async function uninstallAgent(
   system: KubeObject | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  const everywhere = { name: AGENT };
-  const here = { namespace: SYSTEM_NAMESPACE, name: AGENT };
-  const binding = await ours(client, ClusterRoleBindings, everywhere, signal);
-  const deployment = system ? undefined : await ours(client, Deployments, here, signal);
+  const binding = await ours(client, ClusterRoleBindings, EVERYWHERE, signal);
+  const deployment = system ? undefined : await ours(client, Deployments, HERE, signal);
   if (binding) {
     const owner = referenceTo(ClusterRoleBindings, binding);
-    await give(client, ClusterRoles, await ours(client, ClusterRoles, everywhere, signal), owner, signal);
+    await give(client, ClusterRoles, await ours(client, ClusterRoles, EVERYWHERE, signal), owner, signal);
     await give(client, Namespaces, system, owner, signal);
   }
   if (deployment) {
     const owner = referenceTo(Deployments, deployment);
-    for (const [type, key] of [
-      [Secrets, REGISTRATION],
-      [Secrets, CREDENTIAL],
-      [ServiceAccounts, here],
-      [Roles, here],
-      [RoleBindings, here],
-    ] as const) {
-      // the agent itself wrote the credential: it carries no label
-      const find = type === Secrets ? client.find(type, key, { signal, metadataOnly: true }) : undefined;
-      await give(client, type, await (find ?? ours(client, type, key, signal)), owner, signal);
-    }
+    // the agent itself wrote its credential: that carries no label
+    const credential = await client.find(Secrets, CREDENTIAL, { signal, metadataOnly: true });
+    await give(client, Secrets, credential, owner, signal);
+    for (const [type, key] of IN_NAMESPACE)
+      await give(client, type, await ours(client, type, key, signal), owner, signal);
   }
   // no signal: the first of these may be what ends this process, and the second is to follow all the same
-  if (deployment) await client.delete(Deployments, here, { uid: deployment.metadata?.uid });
-  if (binding) await client.delete(ClusterRoleBindings, everywhere, { uid: binding.metadata?.uid });
+  if (deployment) await client.delete(Deployments, HERE, { uid: deployment.metadata?.uid });
+  if (binding) await client.delete(ClusterRoleBindings, EVERYWHERE, { uid: binding.metadata?.uid });
   else if (system) await client.delete(Namespaces, { name: SYSTEM_NAMESPACE }, { uid: system.metadata?.uid });
 }
 

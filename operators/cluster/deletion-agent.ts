@@ -1,8 +1,7 @@
 import { type Clock, type Informer, jsonEqual, type KubeObject } from '#runtime';
 import type { HandBackReport } from '../engagement/hand-back.ts';
 import { HEARTBEAT_LEASE, reportOf } from '../engagement/heartbeat.ts';
-import type { HandingBack } from './deletion.ts';
-import type { HandBackState } from './deletion-downstream.ts';
+import type { HandBackState, HandingBack } from './deletion-downstream.ts';
 import { HealthMonitor } from './monitor.ts';
 
 export interface AgentHandBackOptions {

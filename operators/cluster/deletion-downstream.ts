@@ -21,6 +21,16 @@ export interface HandBackState {
   readonly problem?: string;
 }
 
+/** Work on one downstream that is being handed back, over a connection to it or by its agent. */
+export interface HandingBack {
+  readonly state: HandBackState;
+  /** When the downstream was heard from last, wall clock, ms. */
+  readonly contactAt: number | undefined;
+  /** Lets it go on to a further goal; an earlier one is ignored. An agent reads it from the status instead. */
+  raise(goal: Goal): void;
+  stop(): Promise<void>;
+}
+
 export interface HandBackOptions {
   readonly cluster: Omit<ClusterOptions, 'onReplaced'>;
   readonly owner: Owner;
@@ -41,7 +51,7 @@ const CONTACT_EVERY_MS = 5_000;
  * Hands one downstream back, as far as {@link raise} allows: reaches it, removes what was derived there, gives up the
  * claim. It has a connection of its own, tries until it is stopped, and nothing in it waits for another cluster.
  */
-export class HandBack {
+export class HandBack implements HandingBack {
   readonly #options: HandBackOptions;
   readonly #cluster: ClusterConnection;
   readonly #stop = new AbortController();

@@ -24,8 +24,7 @@ import {
   removeFinalizer,
 } from '#runtime';
 import type { ConnectionState } from './connection.ts';
-import type { Goal } from './deletion-cleaning.ts';
-import type { HandBackState } from './deletion-downstream.ts';
+import type { HandingBack } from './deletion-downstream.ts';
 import { connectedWhileDeleting, deletionStatus, withWhatIsLeft } from './deletion-status.ts';
 import { FINAL, LEAVING, nextStep, type Step } from './deletion-step.ts';
 import { verdictOn } from './deletion-verdict.ts';
@@ -33,16 +32,6 @@ import { planClusterNamespace } from './desired.ts';
 import { parseDuration } from './duration.ts';
 
 export const FINALIZER = finalizer('cluster');
-
-/** Work on one downstream that is being handed back, over a connection to it or by its agent. */
-export interface HandingBack {
-  readonly state: HandBackState;
-  /** When the downstream was heard from last, wall clock, ms. */
-  readonly contactAt: number | undefined;
-  /** Lets it go on to a further goal; an earlier one is ignored. An agent reads it from the status instead. */
-  raise(goal: Goal): void;
-  stop(): Promise<void>;
-}
 
 /** The ways to a downstream. */
 export type Way = Extract<ConnectionState, { readonly kind: 'usable' | 'agent' }>;

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ClusterResource } from '#api';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import type { RunningOperators } from '../support/operators.ts';
@@ -105,9 +106,12 @@ describe('an API server that stops', () => {
     await clusters.becomes('edge-1', 'Ready', { status: 'True' });
   });
 
-  test('a restart of the operator is not one of its clusters', async () => {
-    const before = await clusters.get('edge-2');
+  test('a restart of the operator is not one of its clusters, however long it was away', async () => {
     await operator.stop();
+    const lastHeartbeat = new Date(Date.now() - 3_600_000).toISOString().replace(/\.\d+/, '');
+    const patch = { status: { lastHeartbeat } };
+    await fleet.hub.client.mergePatch(ClusterResource, { name: 'edge-2' }, patch, { subresource: 'status' });
+    const before = await clusters.get('edge-2');
 
     operator = fleet.start(['cluster']);
     const start = operator.writes.length;
