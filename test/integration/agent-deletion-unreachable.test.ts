@@ -53,6 +53,7 @@ test('an agent that is not heard from is waited for until cleanupTimeout; then w
   const stage = await given('left');
   const before = await contentsOf(stage);
   await agent.stop();
+  await agents.fleet.connected('edge-1', 'Unknown'); // no heartbeat of it is on its way any more
 
   await agents.fleet.hub.client.delete(ClusterResource, { name: 'edge-1' });
 
@@ -60,7 +61,9 @@ test('an agent that is not heard from is waited for until cleanupTimeout; then w
   expect(last).toMatchObject({ status: 'False', reason: 'CleanupTimedOut' });
   const left = `${2 * COUNT} copies in ${COUNT} namespaces of project a-left, ConfigMap paddock-system/claim`;
   expect(last?.message).toContain(left);
-  expect(history.cleaned(cluster).map(({ reason }) => reason)).toContain('Unreachable');
+  const reasons = history.cleaned(cluster).map(({ reason }) => reason);
+  expect(reasons[0]).toBe('WaitingForAgent');
+  expect(reasons).not.toContain('Cleaning');
   expect(await history.notes('edge-1', 'CleanupTimedOut')).toContain(last?.message);
   await agentGoneFromHub(agents.fleet, 'edge-1');
   expect(await contentsOf(stage)).toEqual(before);

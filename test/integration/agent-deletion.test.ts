@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Cluster, ClusterResource } from '#api';
-import { type KubeObject, Namespaces } from '#runtime';
+import { isForbidden, type KubeObject, Namespaces } from '#runtime';
 import { ClusterRoles } from '../../operators/cluster/registration/kinds.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
 import { givenTwoSources, twoSourcesPicture } from '../chaos/given.ts';
 import { alike, type Picture, untilPicture } from '../chaos/picture.ts';
 import { Stage } from '../chaos/stage.ts';
 import { AgentFleet } from '../support/agent-fleet.ts';
-import { createAgentCluster, manifestOf } from '../support/agents.ts';
+import { agentKubeconfig, createAgentCluster, manifestOf } from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
+import { adminClient } from '../support/fleet.ts';
 import { aConfigMap, aSecret, ContentTypes } from '../support/objects.ts';
 import { agentGoneFromHub, contentsOf, INSTALLED, installed, untilInstalled } from './agent-installation.ts';
 import { ClusterHistory } from './deleted-clusters.ts';
@@ -48,6 +49,17 @@ async function given(id: string): Promise<Stage> {
 const remove = (name = 'edge-1') => agents.fleet.hub.client.delete(ClusterResource, { name });
 const claim = () => agents.edge.client.find(ConfigMaps, CLAIM);
 
+/** Waits until the downstream's server refuses the agent deletions. */
+async function untilRefused(): Promise<void> {
+  const client = adminClient(agentKubeconfig(agents.edge));
+  try {
+    const attempt = () => client.delete(ContentTypes.Secret, { namespace: 'default', name: 'none' });
+    await eventually(() => attempt().then(() => false, isForbidden), { ...WITHIN, what: 'the agent may not delete' });
+  } finally {
+    await client.transport.close();
+  }
+}
+
 function seen(cluster: Cluster, reason: string) {
   const find = () => history.cleaned(cluster).find(condition => condition.reason === reason);
   return eventually(find, { ...WITHIN, what: `the condition Cleaned had reason ${reason}` });
@@ -73,6 +85,7 @@ test('Clean: the agent takes what is ours and nothing else, whatever it is refus
   const role = await edge.client.get<Role>(ClusterRoles, { name: 'paddock-agent' });
   const rules = role.rules?.map(rule => ({ ...rule, verbs: rule.verbs.filter(verb => verb !== 'delete') }));
   await edge.client.mergePatch<Role>(ClusterRoles, { name: 'paddock-agent' }, { rules });
+  await untilRefused();
 
   await remove();
   const { message } = await seen(cluster, 'CleanupFailed');
