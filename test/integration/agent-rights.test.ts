@@ -1,7 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterResource, clusterNamespace, LABEL_CLUSTER, LABEL_PROJECT_HOME, ProjectResource } from '#api';
 import { type KubeObject, Namespaces } from '#runtime';
-import { ClusterRoles, RoleBindings } from '../../operators/cluster/registration/kinds.ts';
+import {
+  ClusterRoleBindings,
+  ClusterRoles,
+  RoleBindings,
+  ServiceAccounts,
+} from '../../operators/cluster/registration/kinds.ts';
 import { createAgentCluster, manifestOf } from '../support/agents.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
@@ -222,6 +227,15 @@ test('a namespace that only bears the labels of a project is not opened to an ag
   await rightsArrived(core(`p-${OWN}--later`, 'secrets'));
 
   expect(await agent.send(get(core('elsewhere', 'secrets')))).toMatchObject({ status: 403 });
+  await fleet.hub.client.mergePatch(
+    Namespaces,
+    { name: `p-${OWN}--later` },
+    { metadata: { labels: { [LABEL_PROJECT_HOME]: null } } },
+  );
+  await eventuallyPasses(
+    async () => expect(await agent.send(get(core(`p-${OWN}--later`, 'secrets')))).toMatchObject({ status: 403 }),
+    { timeoutMs: 20_000, what: 'a namespace that is no project’s any more is closed to the agent' },
+  );
 });
 
 test('rights that somebody changes or takes are put right, and a foreign object in their place is named', async () => {
@@ -278,3 +292,17 @@ test('deleting agent-credential ends the agent’s token', async () => {
     { timeoutMs: 60_000, what: 'the token is refused' },
   );
 }, 90_000);
+
+test('a Cluster that is connected otherwise leaves nothing of its agent', async () => {
+  const { client } = fleet.hub;
+  const connection = { agent: null, kubeconfig: { secretRef: { name: 'kubeconfig' } } };
+  await client.mergePatch(ClusterResource, { name: OWN }, { spec: { connection } });
+
+  const left = async () => {
+    const labelSelector = `${LABEL_CLUSTER}=${OWN}`;
+    const kinds = [ServiceAccounts, RoleBindings, ClusterRoles, ClusterRoleBindings];
+    const lists = await Promise.all(kinds.map(kind => client.list<KubeObject>(kind, { labelSelector })));
+    return lists.flatMap(({ items }) => items.map(({ metadata }) => metadata?.name));
+  };
+  await eventuallyPasses(async () => expect(await left()).toEqual([]), { timeoutMs: 20_000, what: 'nothing is left' });
+}, 60_000);

@@ -20,6 +20,7 @@ import {
   Controller,
   type Informer,
   type KubeObject,
+  keyOf,
   Leases,
   Namespaces,
   type ReconcileContext,
@@ -31,17 +32,15 @@ import type { OperatorContext } from '../../settings.ts';
 import { ensureDerived, ForeignObjectError } from './derived.ts';
 import { ManifestIssuer } from './issuer.ts';
 import {
-  AGENT_ACCOUNT,
   ClusterRoleBindings,
   ClusterRoles,
   CREDENTIAL_SECRET,
-  REGISTRATION_ACCOUNT,
   REGISTRATION_SECRET,
   RoleBindings,
   SecretIntents,
   ServiceAccounts,
 } from './kinds.ts';
-import { agentRights, type DerivedObject, projectRights } from './rights.ts';
+import { agentRights, type DerivedObject, isProjectRight, projectRights } from './rights.ts';
 import { LABEL_REGISTRATION } from './secret.ts';
 
 /** All that we derive in the hub carries these. */
@@ -149,10 +148,13 @@ export class Registrations implements Runnable {
     if (cluster.metadata.deletionTimestamp) return undefined; // the agent cleans up with the rights it has
     const namespace = this.#namespaces.get({ name: clusterNamespace(name) });
     if (!isOurs(namespace, name)) return cluster.spec.connection.agent ? { requeueAfterMs: WAIT_MS } : undefined;
-    if (!cluster.spec.connection.agent) return await this.#withdraw(name, signal);
     const hub = this.#options.context.manager.hub.uid;
-    const homes = this.#homesOf(name).map(home => projectRights(cluster, hub, home));
-    const failures = [await this.#ensure(agentRights(cluster, hub), signal), await this.#ensure(homes, signal)];
+    const rights = agentRights(cluster, hub);
+    if (!cluster.spec.connection.agent) return await this.#withdraw(cluster, rights, signal);
+    const homes = this.#homesOf(name);
+    await this.#removeAll(this.#projectRightsOutside(name, homes), signal);
+    const inHomes = homes.map(home => projectRights(cluster, hub, home));
+    const failures = [await this.#ensure(rights, signal), await this.#ensure(inHomes, signal)];
     this.#tellOfConflicts(cluster, failures.flat());
     // a manifest is of use only to an agent that has its rights; those in a project's namespace may come later
     const result = failures[0]?.length ? undefined : await this.#issuer.reconcile(cluster, signal);
@@ -191,21 +193,34 @@ export class Registrations implements Runnable {
       .map(({ metadata }) => metadata?.name ?? '');
   }
 
-  /** The cluster is connected otherwise now: no token of an agent is good any more. */
-  async #withdraw(cluster: string, signal: AbortSignal): Promise<undefined> {
-    const namespace = clusterNamespace(cluster);
-    const known: [ResourceType, Informer<KubeObject> | undefined, string][] = [
-      [SecretIntents, this.#secrets.credential, CREDENTIAL_SECRET],
-      [SecretIntents, this.#secrets.registration, REGISTRATION_SECRET],
-      [ServiceAccounts, this.#derived.get(ServiceAccounts), AGENT_ACCOUNT],
-      [ServiceAccounts, this.#derived.get(ServiceAccounts), REGISTRATION_ACCOUNT],
-    ];
-    for (const [type, informer, name] of known) {
-      const object = informer?.get({ namespace, name });
-      if (!object || ownership(object.metadata) === 'foreign') continue;
-      await this.#client.delete(type, { namespace, name }, { uid: object.metadata?.uid, signal });
-    }
+  /** What was granted in namespaces that are none of the cluster's projects any more. */
+  #projectRightsOutside(cluster: string, homes: readonly string[]): DerivedObject[] {
+    const bindings = this.#derived.get(RoleBindings)?.list() ?? [];
+    return bindings
+      .filter(binding => isProjectRight(binding, cluster) && !homes.includes(binding.metadata?.namespace ?? ''))
+      .map(({ metadata = {} }) => ({ type: RoleBindings, intent: { metadata } }));
+  }
+
+  /** The cluster is connected otherwise now: first its tokens die, then all that they were good for goes. */
+  async #withdraw(cluster: Cluster, rights: readonly DerivedObject[], signal: AbortSignal): Promise<undefined> {
+    const { name = '' } = cluster.metadata;
+    const metadata = { namespace: clusterNamespace(name), name: REGISTRATION_SECRET };
+    const isSecret = ({ type }: DerivedObject) => type === SecretIntents;
+    const others = [...rights.filter(right => !isSecret(right)), ...this.#projectRightsOutside(name, [])];
+    const known = this.#secrets.registration.get(metadata);
+    if (known && ownership(known.metadata) !== 'foreign')
+      await this.#client.delete(SecretIntents, metadata, { uid: known.metadata?.uid, signal });
+    await this.#removeAll([...rights.filter(isSecret), ...others], signal);
     return undefined;
+  }
+
+  async #removeAll(rights: readonly DerivedObject[], signal: AbortSignal): Promise<void> {
+    for (const { type, intent } of rights) {
+      const key = keyOf(intent);
+      const object = this.#derived.get(type)?.get(key);
+      if (!object || ownership(object.metadata) === 'foreign') continue;
+      await this.#client.delete(type, key, { uid: object.metadata?.uid, signal });
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Cluster, ClusterResource, clusterNamespace, GROUP, marks, PLANE_HUB } from '#api';
+import { type Cluster, ClusterResource, clusterNamespace, GROUP, LABEL_CLUSTER, marks, PLANE_HUB } from '#api';
 import type { KubeObject, ResourceType } from '#runtime';
 import {
   AGENT_ACCOUNT,
@@ -58,6 +58,12 @@ export function projectRights(cluster: Cluster, hub: string, namespace: string):
   const agent = account(AGENT_ACCOUNT, clusterNamespace(cluster.metadata.name ?? ''));
   const metadata = derived(cluster, hub, { name: BINDING, namespace });
   return { type: RoleBindings, intent: binding(metadata, IN_PROJECT_NAMESPACE, agent) };
+}
+
+/** Whether a RoleBinding was made as {@link projectRights} of this cluster, wherever it is. */
+export function isProjectRight({ metadata }: KubeObject, cluster: string): boolean {
+  const { name, namespace, labels } = metadata ?? {};
+  return name === BINDING && labels?.[LABEL_CLUSTER] === cluster && namespace !== clusterNamespace(cluster);
 }
 
 /** RBAC lets a list or watch through that names the one object by a field selector. */
