@@ -10,7 +10,8 @@ import {
   Namespaces,
   type Runnable,
 } from '#runtime';
-import { type Registration, RegistrationError, readRegistration, Secrets } from './manifest-secret.ts';
+import { Secrets } from '../engagement/secrets.ts';
+import { type Registration, RegistrationError, readRegistration } from './manifest-secret.ts';
 import { claimRegistration, hubCredentials, requestAgentToken, TOKEN_SECONDS } from './register.ts';
 
 /** Where the agent keeps its token of the hub, for all its replicas and the next start. */

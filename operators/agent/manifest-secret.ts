@@ -1,18 +1,7 @@
 import { SYSTEM_NAMESPACE } from '#api';
-import { type Client, errorMessage, type KubeObject, type ResourceType } from '#runtime';
+import { type Client, errorMessage } from '#runtime';
+import { Secrets } from '../engagement/secrets.ts';
 import { certificatesOf } from './certificates.ts';
-
-export interface Secret extends KubeObject {
-  readonly data?: Readonly<Record<string, string>>;
-}
-
-export const Secrets: ResourceType<Secret> = {
-  group: '',
-  version: 'v1',
-  kind: 'Secret',
-  plural: 'secrets',
-  namespaced: true,
-};
 
 /** The Secret that agent.yaml brings. */
 export const REGISTRATION = { namespace: SYSTEM_NAMESPACE, name: 'paddock-agent-registration' };

@@ -10,8 +10,9 @@ import {
 } from '#runtime';
 import { ClusterRoleBindings, ClusterRoles, RoleBindings, ServiceAccounts } from '../cluster/registration/kinds.ts';
 import { AGENT, LABEL_NAME } from '../cluster/registration/manifest.ts';
+import { Secrets } from '../engagement/secrets.ts';
 import { CREDENTIAL } from './credential.ts';
-import { REGISTRATION, Secrets } from './manifest-secret.ts';
+import { REGISTRATION } from './manifest-secret.ts';
 
 const Deployments: ResourceType = {
   group: 'apps',

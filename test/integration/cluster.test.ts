@@ -136,8 +136,15 @@ describe('a pushed Cluster', () => {
     await eventually(async () => (await heartbeats()) >= start + 2, { timeoutMs: 10_000, what: 'two heartbeats' });
     expect((await clusters.condition('edge-1', 'Connected'))?.status).toBe('True');
     const back = { kubeconfig: { secretRef: { name: 'edge-1' } } };
-    await hub.client.mergePatch(ClusterResource, { name: 'edge-1' }, { spec: { connection: back } });
-    await clusters.becomes('edge-1', 'Ready', { status: 'True' });
+    const { metadata: current } = await hub.client.mergePatch(
+      ClusterResource,
+      { name: 'edge-1' },
+      { spec: { connection: back } },
+    );
+    await eventually(async () => (await clusters.get('edge-1')).status?.observedGeneration === current.generation, {
+      timeoutMs: 10_000,
+      what: 'the status is of this spec',
+    });
   });
 
   test('is left alone while paused, and goes on where it was', async () => {
