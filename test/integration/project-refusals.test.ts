@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LABEL_SHARED } from '#api';
+import { LABEL_CLUSTER, LABEL_PROJECT_HOME, LABEL_SHARED } from '#api';
 import { Namespaces } from '#runtime';
 import { edit, find } from '../support/cluster-objects.ts';
 import { aConfigMap, aNamespace, aSecret, base64, type ContentBuilder, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
+import type { ProjectUnderTest } from '../support/project-under-test.ts';
 
 let fleet: ProjectFleet;
 beforeAll(async () => {
@@ -24,15 +25,27 @@ const ServiceAccounts = {
 
 const KIB = 1024;
 
+/** The object is named as refused, everything else of the project proceeds, and all is well once it is gone. */
+async function isRefused(project: ProjectUnderTest, secret: ContentBuilder, member: string): Promise<void> {
+  await project.settle([member], aSecret('marker'));
+  expect(await find(fleet.downstream, secret, member)).toBeUndefined();
+  const refused = { namespace: project.home, kind: 'Secret', name: secret.name, reason: 'Refused' };
+  await project.status(status =>
+    expect(status.shared).toEqual({ objects: 2, copies: 1, pending: 0, conflicts: [refused] }),
+  );
+  const { message } = await project.condition('SharedReady', 'False', 'Refused');
+  expect(message).toContain(`Secret ${project.home}/${secret.name}`);
+  await project.deleteSource(secret);
+  await project.condition('SharedReady', 'True');
+}
+
+const tokenSecret = (name: string) =>
+  aSecret(name)
+    .ofType('kubernetes.io/service-account-token')
+    .withAnnotations({ 'kubernetes.io/service-account.name': 'robot' });
+
 describe('a source that is no one else’s business', () => {
   test.each<[string, string, ContentBuilder]>([
-    [
-      'a service account token',
-      'refused-token',
-      aSecret('token')
-        .ofType('kubernetes.io/service-account-token')
-        .withAnnotations({ 'kubernetes.io/service-account.name': 'robot' }),
-    ],
     [
       'a bootstrap token',
       'refused-bootstrap',
@@ -42,20 +55,26 @@ describe('a source that is no one else’s business', () => {
   ])('(%s) is refused and named, while the others proceed', async (_what, name, secret) => {
     const project = await fleet.project(name);
     await project.members([`${name}-1`]);
-    await fleet.hub.create(ServiceAccounts, { namespace: project.home }, { metadata: { name: 'robot' } });
 
     await project.share(secret);
-    await project.settle([`${name}-1`], aSecret('marker'));
 
-    expect(await find(fleet.downstream, secret, `${name}-1`)).toBeUndefined();
-    const refused = { namespace: project.home, kind: 'Secret', name: secret.name, reason: 'Refused' };
-    await project.status(status =>
-      expect(status.shared).toEqual({ objects: 2, copies: 1, pending: 0, conflicts: [refused] }),
-    );
-    const { message } = await project.condition('SharedReady', 'False', 'Refused');
-    expect(message).toContain(`Secret ${project.home}/${secret.name}`);
-    await project.deleteSource(secret);
-    await project.condition('SharedReady', 'True');
+    await isRefused(project, secret, `${name}-1`);
+  });
+
+  test('(a service account token) is refused at admission; one from before the namespace was a project’s is named', async () => {
+    const [project, secret] = [fleet.named('refused-token'), tokenSecret('token')];
+    const { home: namespace } = project;
+    await fleet.hub.create(Namespaces, {}, { metadata: { name: namespace } });
+    await fleet.hub.create(ServiceAccounts, { namespace }, { metadata: { name: 'robot' } });
+    await project.share(secret);
+    const labels = { [LABEL_CLUSTER]: project.cluster, [LABEL_PROJECT_HOME]: project.name };
+    await fleet.hub.mergePatch(Namespaces, { name: namespace }, { metadata: { labels } });
+    await fleet.create(project);
+    await project.members(['refused-token-1']);
+
+    await isRefused(project, secret, 'refused-token-1');
+
+    await expect(project.share(tokenSecret('another'))).rejects.toThrow('is refused in a cluster');
   });
 
   test('(the ConfigMap kube-root-ca.crt) is refused, and what Kubernetes keeps there is untouched', async () => {
