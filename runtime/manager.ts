@@ -3,7 +3,7 @@ import { systemClock } from './clock.ts';
 import { Cluster, type ClusterOptions } from './cluster.ts';
 import { Clusters } from './clusters.ts';
 import type { Credentials } from './credentials.ts';
-import { errorMessage } from './errors.ts';
+import { errorMessage, WriteRefusedError } from './errors.ts';
 import { HealthServer } from './health.ts';
 import { LeaderElection, type LeaderElectionOptions, type Renewal } from './leader.ts';
 import type { Logger } from './log.ts';
@@ -69,9 +69,11 @@ export class Manager {
     this.recorder = new Recorder({ client: this.hub.client, log, controller, instance: identity, clock });
   }
 
-  /** The fence that every client of this process must use: throws unless the lease is held. */
+  /** The fence that every client of this process must use: throws unless the lease is held and the process may go on. */
   get writeGuard(): () => void {
     return () => {
+      const { aborted, reason } = this.#fatal.signal;
+      if (aborted) throw new WriteRefusedError(`the process ends: ${errorMessage(reason)}`);
       for (const lease of this.#leases) lease.assertHeld();
     };
   }

@@ -15,7 +15,7 @@ import {
   type TransportOptions,
 } from '#runtime';
 import { parseDuration } from '../cluster/duration.ts';
-import { AGENT_TIMES, engagementKey } from '../engagement/lease.ts';
+import { AGENT_TIMES, agentIdentity, engagementKey } from '../engagement/lease.ts';
 import { setUpAgentProjects } from '../project/agent.ts';
 import { HubCredential } from './credential.ts';
 import { HandBack } from './hand-back.ts';
@@ -134,7 +134,8 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     ...AGENT_TIMES,
     ...engagementKey(name),
     client: leases,
-    identity: `agent/${identity}`,
+    // of its replicas one is active, by the Lease downstream: its successor goes on at once
+    identity: agentIdentity(clusterUid),
     log,
   });
   const handBack = new HandBack({

@@ -168,8 +168,8 @@ describe('what a Lease says', () => {
   });
 
   test('is told with the holder by name', () => {
-    expect(engagingProblem('edge-1', 'agent/pod-1').message).toContain(
-      'its agent (pod-1) holds Lease c-edge-1/engagement',
+    expect(engagingProblem('edge-1', 'agent/uid-1').message).toContain(
+      'its agent (for the Cluster with uid uid-1) holds Lease c-edge-1/engagement',
     );
     expect(engagingProblem('edge-1', hubIdentity('u')).message).toContain('the hub (for the Cluster with uid u)');
     expect(engagingProblem('edge-1', leavingIdentity('u')).message).toContain('about to stop writing');

@@ -15,12 +15,17 @@ type Times = Required<Pick<LeaderElectionOptions, 'leaseMs' | 'renewDeadlineMs' 
 /** A restart of the cluster operator, 20 s at most, goes unnoticed: the last renewal is 11 s old when it begins. */
 export const HUB_TIMES: Times = { leaseMs: 45_000, renewDeadlineMs: 35_000, renewMs: 10_000, retryMs: 2_000 };
 
-/** An agent is one process, whose successor has another identity and waits for the lease to run out. */
+/** The hub takes the lease of an agent that is gone for good after this. */
 export const AGENT_TIMES: Times = { leaseMs: 30_000, renewDeadlineMs: 20_000, renewMs: 10_000, retryMs: 2_000 };
 
 /** The hub's identity as the holder for a Cluster: that of all its operators, whichever process runs them. */
 export function hubIdentity(clusterUid: string): string {
   return `hub/${clusterUid}`;
+}
+
+/** The agents' of a Cluster, whichever of its replicas is active. */
+export function agentIdentity(clusterUid: string): string {
+  return `agent/${clusterUid}`;
 }
 
 /** The hub's while it gives the lease up: its operators stop, and nobody begins. */
@@ -58,7 +63,7 @@ export function engagingProblem(cluster: string, holder: string | undefined): Pr
 }
 
 function describe(holder: string): string {
-  if (holder.startsWith('agent/')) return `its agent (${holder.slice('agent/'.length)})`;
+  if (holder.startsWith('agent/')) return `its agent (for the Cluster with uid ${holder.slice('agent/'.length)})`;
   if (holder.endsWith('/leaving')) return 'the hub, which is about to stop writing,';
   return holder.startsWith('hub/') ? `the hub (for the Cluster with uid ${holder.slice('hub/'.length)})` : holder;
 }
