@@ -75,8 +75,10 @@ describe('the hub', () => {
     await engagement.settled(NEVER);
 
     expect(engagement.problem).toMatchObject({ reason: 'Engaging', terminal: false });
-    expect(engagement.problem?.message).toContain('its agent (x) holds Lease c-edge-1/engagement');
-    expect(() => engagement.assertHeld()).toThrow('its agent (x)');
+    expect(engagement.problem?.message).toContain(
+      'its agent (for the Cluster with uid x) holds Lease c-edge-1/engagement',
+    );
+    expect(() => engagement.assertHeld()).toThrow('its agent (for the Cluster with uid x)');
 
     for (let waited = 0; waited < 60_000 && engagement.problem; waited += 1_000) {
       await sleeps();
