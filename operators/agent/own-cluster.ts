@@ -43,7 +43,6 @@ export class OwnCluster implements Runnable {
   #problem: Problem | undefined;
   #identity: Identity | undefined;
   #ended: Promise<void> = Promise.resolve();
-  readonly #looked = Promise.withResolvers<void>();
 
   constructor(options: OwnClusterOptions) {
     this.#options = options;
@@ -55,11 +54,6 @@ export class OwnCluster implements Runnable {
     const { engagement, registration } = this.#options;
     if (this.#problem || engagement.held || engagement.holder === undefined) return this.#problem;
     return engagingProblem(registration.cluster, engagement.holder);
-  }
-
-  /** Resolves when it is known whether the cluster can be engaged: before that {@link problem} says nothing. */
-  get looked(): Promise<void> {
-    return this.#looked.promise;
   }
 
   /** What it was found to be when it was looked at last. */
@@ -101,14 +95,13 @@ export class OwnCluster implements Runnable {
   /** Comes back when the engagement was lost, or can't be had now. */
   async #engageWhileHeld(signal: AbortSignal): Promise<void> {
     const { manager, engagement, registration, handBack } = this.#options;
-    if (!(await handBack.stands(signal))) return;
-    if (!(await this.#establish(signal))) return this.#looked.resolve();
+    if (!(await handBack.stands(signal)) || !(await this.#establish(signal))) return;
     await engagement.acquire(signal);
     if (signal.aborted) return;
     const cluster = this.#connection(() => engagement.assertHeld());
     try {
       await cluster.connect(signal);
-      await this.#claim(cluster, signal).finally(() => this.#looked.resolve());
+      await this.#claim(cluster, signal);
       manager.clusters.engage(cluster);
       manager.log.info({ cluster: registration.cluster }, 'engaged');
       await engagement.hold(signal);

@@ -164,15 +164,11 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
   });
   const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);
-  let looked: Promise<void> | undefined;
   const heartbeats = new Heartbeats({
     cluster: name,
     identity,
     transport: hubTransport(),
     report: async signal => {
-      // the first one waits for the answer, or a cluster that is somebody else's would count as ready for a moment
-      looked ??= Promise.race([cluster.looked, clock.sleep(intervalMs(), stop)]);
-      await looked;
       // a server that says nothing must not keep the heartbeat that tells of it
       const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
       const { problem } = cluster;
