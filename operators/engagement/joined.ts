@@ -67,16 +67,20 @@ export class JoinedEngagements {
   /** @throws WriteRefusedError */
   assertMayWrite(cluster: string, uid: string): void {
     const known = this.#known.get(cluster);
-    const { namespace, name } = engagementKey(cluster);
-    const lease = `Lease ${namespace}/${name}`;
-    if (known?.holder !== hubIdentity(uid)) throw refused(`the hub does not hold ${lease}`);
-    if (!known.joined) throw refused(`${lease} does not name this operator`);
+    if (known?.holder !== hubIdentity(uid)) throw refused(`the hub does not hold ${leaseOf(cluster)}`);
+    if (!known.joined) throw refused(`${leaseOf(cluster)} does not name this operator`);
     const age = this.#options.clock.monotonic() - known.writtenAt;
     if (age >= HUB_TIMES.renewDeadlineMs)
       throw refused(
-        `no renewal of ${lease} was seen for ${Math.floor(age / 1000)} s: see that the cluster operator runs`,
+        `no renewal of ${leaseOf(cluster)} was seen for ${Math.floor(age / 1000)} s: see that the cluster operator runs`,
       );
   }
+}
+
+/** For messages alone: the guard is asked for every write. */
+function leaseOf(cluster: string): string {
+  const { namespace, name } = engagementKey(cluster);
+  return `Lease ${namespace}/${name}`;
 }
 
 function refused(why: string): WriteRefusedError {
