@@ -9,14 +9,18 @@ const base = {
 
 export default {
   testTimeout: 60_000,
+  testSequencer: '<rootDir>/hack/test/sequencer.js',
   projects: [
     { ...base, testMatch: ['<rootDir>/{api,cli,hack,operators,runtime,test}/**/*.test.ts'] },
     {
-      // what projects promise, promised once more where an agent does the work
+      // what is promised of projects and of access, promised once more where an agent does the work
       ...base,
       displayName: 'by agent',
       globals: { CONNECTION: 'agent' },
-      testMatch: ['<rootDir>/test/integration/project-*.test.ts'],
+      testMatch: [
+        '<rootDir>/test/integration/project-*.test.ts',
+        '<rootDir>/test/integration/rbac-{accounts,bindings,global,templates}.test.ts',
+      ],
       testPathIgnorePatterns: ['/project-local\\.test\\.ts$'],
     },
   ],

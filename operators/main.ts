@@ -1,3 +1,4 @@
+import { returnMemory, shareSmallBlocks } from '#runtime';
 import { RegistrationError } from './agent/manifest-secret.ts';
 import { AGENT_USAGE, agentCommand } from './commands/agent.ts';
 import { type Command, UsageError } from './commands/command.ts';
@@ -55,6 +56,8 @@ async function run({ start, log }: Command): Promise<number> {
       log.info({ signal: name }, 'stopping');
       stop.abort();
     });
+  shareSmallBlocks();
+  void returnMemory({ signal: stop.signal });
   try {
     await start(stop.signal);
     return 0;

@@ -4,10 +4,14 @@ import { fieldManager, GROUP, SYSTEM_NAMESPACE } from '#api';
 import { type Credentials, type Logger, Manager, type ManagerOptions, type TransportOptions } from '#runtime';
 import { setUpCluster } from './cluster/main.ts';
 import { setUpProject } from './project/main.ts';
+import { setUpRbac } from './rbac/main.ts';
 import type { OperatorContext, SetUp } from './settings.ts';
 
 /** Every operator by the name that `paddock run` knows. */
-export const OPERATORS = { cluster: setUpCluster, project: setUpProject } as const satisfies Record<string, SetUp>;
+export const OPERATORS = { cluster: setUpCluster, project: setUpProject, rbac: setUpRbac } as const satisfies Record<
+  string,
+  SetUp
+>;
 
 export type OperatorName = keyof typeof OPERATORS;
 

@@ -43,6 +43,8 @@ export class Cluster {
   readonly #stop = new AbortController();
   readonly #options: ClusterOptions;
   #uid: string | undefined;
+  /** The question who answers that is asked now, and the one after it. */
+  readonly #asked: { now?: Promise<string>; next?: Promise<string> } = {};
   /** Ends the running {@link reconnect}, if there is one. */
   #trial = new AbortController();
 
@@ -120,13 +122,39 @@ export class Cluster {
   }
 
   async #verify(signal: AbortSignal): Promise<void> {
-    const uid = await this.#identify(this.client, signal);
+    const uid = await this.#ask();
+    signal.throwIfAborted();
     if (uid === this.uid) return;
     const error = new ClusterReplacedError(
       `another cluster answers at the address of ${this.name}: it is ${uid}, before it was ${this.uid}`,
     );
     this.#options.onReplaced?.(error);
     throw error;
+  }
+
+  /**
+   * Asks who answers, from now on: all who ask while a question is under way share the next one, so that at the start of
+   * many watches there is one socket for it and not one for each.
+   */
+  #ask(): Promise<string> {
+    const { now } = this.#asked;
+    if (now !== undefined) {
+      this.#asked.next ??= now.then(
+        () => this.#askNext(),
+        () => this.#askNext(),
+      );
+      return this.#asked.next;
+    }
+    const asked = this.#identify(this.client, this.signal).finally(() => {
+      delete this.#asked.now;
+    });
+    this.#asked.now = asked;
+    return asked;
+  }
+
+  #askNext(): Promise<string> {
+    delete this.#asked.next;
+    return this.#ask();
   }
 
   /** Whether the cluster has the history that a watch is about to go on from. */

@@ -46,3 +46,8 @@ export function timestamp(ms: number): string {
 export function microTimestamp(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
 }
+
+/** By their types: where several writers have a part in the list each, the server keeps no order. */
+export function byType(conditions: readonly Condition[]): Condition[] {
+  return conditions.toSorted((a, b) => (a.type < b.type ? -1 : 1));
+}

@@ -14,13 +14,13 @@ export class ConnectionMovedError extends Error {
   }
 }
 
-/**
- * The sockets to one API server. Requests and watches have pools of their own, so that long-lived
- * watches never take a place from a request.
- */
+/** The sockets to one API server. */
 export interface Connections {
-  readonly requests: Dispatcher;
-  readonly watches: Dispatcher;
+  /**
+   * For requests and watches alike: another pool would cost 20 KiB more. It has no bound of its own, so that watches,
+   * which last, never take a place from a request.
+   */
+  readonly pool: Dispatcher;
   /** Aborts with a {@link ConnectionMovedError} when streams are to be opened elsewhere. */
   readonly moved: AbortController;
 }
@@ -30,7 +30,7 @@ const KEEP_ALIVE_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const TCP_KEEP_ALIVE_MS = 15_000;
 
-export function openConnections(endpoint: Endpoint, maxInFlight: number): Connections {
+export function openConnections(endpoint: Endpoint): Connections {
   // made once: the CA bundle and the key would otherwise be parsed, and held, for each connection
   const secureContext = createSecureContext(endpoint.tls);
   const { servername, rejectUnauthorized } = endpoint.tls;
@@ -39,8 +39,7 @@ export function openConnections(endpoint: Endpoint, maxInFlight: number): Connec
     ...(servername === undefined ? {} : { servername }),
     ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }),
   };
-  const [requests, watches] = [dispatcher(endpoint, tls, maxInFlight), dispatcher(endpoint, tls, null)];
-  return { requests, watches, moved: new AbortController() };
+  return { pool: dispatcher(endpoint, tls), moved: new AbortController() };
 }
 
 interface TlsOptions {
@@ -49,7 +48,7 @@ interface TlsOptions {
   readonly rejectUnauthorized?: boolean;
 }
 
-function dispatcher({ proxyUrl }: Endpoint, tls: TlsOptions, connections: number | null): Dispatcher {
+function dispatcher({ proxyUrl }: Endpoint, tls: TlsOptions): Dispatcher {
   const connect = {
     ...tls,
     timeout: CONNECT_TIMEOUT_MS,
@@ -58,21 +57,18 @@ function dispatcher({ proxyUrl }: Endpoint, tls: TlsOptions, connections: number
     // undici would try address families one after the other with a short deadline each; one cluster has one address
     autoSelectFamily: false,
   };
-  const pool = { connections, pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, allowH2: false };
+  const pool = { connections: null, pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, allowH2: false };
   if (proxyUrl === undefined) return new Agent({ connect, ...pool });
   return new ProxyAgent({ uri: proxyUrl, requestTls: { ...tls, timeout: CONNECT_TIMEOUT_MS }, ...pool });
 }
 
 /** Ends what is in flight and closes the sockets. */
-export async function destroyConnections({ requests, watches }: Connections): Promise<void> {
-  await Promise.allSettled([requests.destroy(), watches.destroy()]);
+export async function destroyConnections({ pool }: Connections): Promise<void> {
+  await pool.destroy();
 }
 
 /** Lets requests in flight end, then closes the sockets; watches end at once, with `reason`. */
-export async function closeConnections(
-  { requests, watches, moved }: Connections,
-  reason: ConnectionMovedError,
-): Promise<void> {
+export async function closeConnections({ pool, moved }: Connections, reason: ConnectionMovedError): Promise<void> {
   moved.abort(reason);
-  await Promise.allSettled([requests.close(), watches.destroy()]);
+  await pool.close();
 }

@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from './clock.ts';
 import { errorMessage, isConflict, TerminalError, WriteRefusedError } from './errors.ts';
-import type { Informer } from './informer.ts';
 import type { Logger } from './log.ts';
 import { activeWorkers, maxConcurrent, reconcileErrors, reconcileSeconds, reconcileTotal } from './metrics.ts';
 import { type AddOptions, type Priority, WorkQueue } from './queue.ts';
 import { type KubeObject, keyString, type ResourceType } from './resource.ts';
+import type { Watched } from './watched.ts';
 
 /** What a reconcile may ask for: to be run again after so many milliseconds. */
 export interface Result {
@@ -57,7 +57,7 @@ export class Controller {
   readonly #options: ControllerOptions;
   readonly #clock: Clock;
   readonly #unsubscribe: (() => void)[] = [];
-  #workers: Promise<void>[] = [];
+  #work: Promise<void> | undefined;
 
   constructor(options: ControllerOptions) {
     this.name = options.name;
@@ -72,7 +72,7 @@ export class Controller {
   }
 
   /** Enqueues the keys that `map` names for every event that the options let through. */
-  watches<T extends KubeObject>(informer: Informer<T>, map: MapFunction<T>, options: WatchOptions<T> = {}): this {
+  watches<T extends KubeObject>(informer: Watched<T>, map: MapFunction<T>, options: WatchOptions<T> = {}): this {
     const { predicate, ownWrites = true, afterMs = 0 } = options;
     const enqueue = (object: T, old: T | undefined, priority: Priority) => {
       if (predicate && !predicate(object, old)) return;
@@ -89,23 +89,23 @@ export class Controller {
   }
 
   /** Enqueues the owner, of this kind, of every object that changes: the ownerReference with `controller: true`. */
-  owns<T extends KubeObject>(informer: Informer<T>, owner: ResourceType, options?: WatchOptions<T>): this {
+  owns<T extends KubeObject>(informer: Watched<T>, owner: ResourceType, options?: WatchOptions<T>): this {
     const map = (object: T, old: T | undefined) => [...ownerKeys(object, owner), ...(old ? ownerKeys(old, owner) : [])];
     return this.watches(informer, map, options);
   }
 
-  /** Starts the workers. They end when the signal aborts. */
+  /** Begins to reconcile. Ends when the signal aborts. */
   start(signal: AbortSignal): void {
     const { concurrency = 16 } = this.#options;
     maxConcurrent.set({ controller: this.name }, concurrency);
-    this.#workers = Array.from({ length: concurrency }, () => this.#work(signal));
+    this.#work = this.#reconcileAll(concurrency, signal);
     signal.addEventListener('abort', () => this.#close(), { once: true });
     if (signal.aborted) this.#close();
   }
 
-  /** Resolves when the workers have ended, which they do after the reconciles that were running. */
+  /** Resolves when the reconciles that were running have ended. */
   async stopped(): Promise<void> {
-    await Promise.all(this.#workers);
+    await this.#work;
   }
 
   #close(): void {
@@ -113,11 +113,23 @@ export class Controller {
     this.queue.close();
   }
 
-  async #work(signal: AbortSignal): Promise<void> {
-    for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
+  /** As many at once as there is work for: a worker for each that might be would wait on every idle cluster. */
+  async #reconcileAll(concurrency: number, signal: AbortSignal): Promise<void> {
+    let running = 0;
+    let ended = () => {};
+    const reconcile = async (key: string) => {
+      running += 1;
       await this.#reconcile(key, signal);
       this.queue.done(key);
+      running -= 1;
+      ended();
+    };
+    const oneEnded = () => new Promise<void>(resolve => (ended = resolve));
+    for (let key = await this.queue.take(); key !== undefined; key = await this.queue.take()) {
+      void reconcile(key);
+      if (running >= concurrency) await oneEnded();
     }
+    while (running > 0) await oneEnded();
   }
 
   async #reconcile(key: string, stop: AbortSignal): Promise<void> {

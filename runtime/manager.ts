@@ -69,6 +69,12 @@ export class Manager {
     this.recorder = new Recorder({ client: this.hub.client, log, controller, instance: identity, clock });
   }
 
+  /** Of the watches of the hub, and of clusters that are engaged. */
+  get timings(): Pick<ManagerOptions, 'timings'> {
+    const { timings } = this.#options;
+    return timings ? { timings } : {};
+  }
+
   /** The fence that every client of this process must use: throws unless the lease is held and the process may go on. */
   get writeGuard(): () => void {
     return () => {

@@ -63,6 +63,11 @@ export class WorkQueue {
     return this.#waiting.size;
   }
 
+  /** The item waits, runs, or waits for its time. */
+  has(key: string): boolean {
+    return this.#waiting.has(key) || this.#running.has(key) || this.#delayed.has(key);
+  }
+
   /** Nothing waits, nothing runs; delayed items may exist. */
   get idle(): boolean {
     return this.#waiting.size === 0 && this.#running.size === 0;

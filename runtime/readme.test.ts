@@ -20,6 +20,7 @@ describe('the README', () => {
     const row = (what: string, value: string) => expect(tables).toContain(`| ${what} | ${value} |`);
     row('a watch is asked to last', `${watchSeconds.join(' to ')} s, at random`);
     row('a silent watch is opened again after', `${idleMs / 1000} s`);
+    row('it is listed after two watches that brought nothing', `${(2 * idleMs) / 60_000} min`);
     row('a silent streaming list is given up for pages after', `${initIdleMs / 1000} s`);
     row('pages of a list', `${pageSize} objects`);
     row(

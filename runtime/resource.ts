@@ -46,7 +46,8 @@ export function resourceName(type: ResourceType): string {
 
 /** The cache and queue key: `namespace/name`, or `name` for cluster-scoped objects. */
 export function keyString(key: Key): string {
-  return key.namespace ? `${key.namespace}/${key.name}` : key.name;
+  // joined, it is one string; put together by a template it would be held by another that V8 flattens later
+  return key.namespace ? [key.namespace, key.name].join('/') : key.name;
 }
 
 /** The reverse of {@link keyString}. */

@@ -3,6 +3,16 @@ export interface LabelSelector {
   matches(labels: Labels | undefined): boolean;
 }
 
+/** metav1.LabelSelector. */
+export interface SelectorObject {
+  readonly matchLabels?: Labels;
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
+}
+
 /** Thrown by {@link parseSelector}; the message names the part that does not parse. */
 export class SelectorError extends Error {
   override readonly name = 'SelectorError';
@@ -24,6 +34,17 @@ const VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 export function parseSelector(text: string): LabelSelector {
   const requirements = split(text).map(part => requirement(part, text));
   return { matches: (labels = {}) => requirements.every(holds => holds(labels)) };
+}
+
+/** The same selector as an object of the API, such as a field of a spec, in the string form; `{}` selects everything. */
+export function selectorText({ matchLabels = {}, matchExpressions = [] }: SelectorObject): string {
+  const labels = Object.entries(matchLabels).map(([key, value]) => `${key}=${value}`);
+  const expressions = matchExpressions.map(({ key, operator, values = [] }) => {
+    if (operator === 'Exists') return key;
+    if (operator === 'DoesNotExist') return `!${key}`;
+    return `${key} ${operator.toLowerCase()} (${values.join(',')})`;
+  });
+  return [...labels, ...expressions].join(',');
 }
 
 /** Cuts at the commas that are not inside parentheses. */

@@ -20,7 +20,6 @@ export interface Opened {
 
 export interface SessionOptions {
   readonly credentials: Credentials;
-  readonly maxInFlight: number;
   readonly clock: Clock;
 }
 
@@ -114,7 +113,7 @@ export class Session {
       this.#opened = { ...before, endpoint };
     } else {
       const { origin, pathname } = new URL(endpoint.server);
-      const connections = openConnections(endpoint, this.#options.maxInFlight);
+      const connections = openConnections(endpoint);
       this.#opened = { endpoint, origin, prefix: pathname.replace(/\/+$/, ''), hash, connections };
       if (before) leave(before, endpoint);
     }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
 import { type Clock, systemClock } from './clock.ts';
 import { ConnectionMovedError } from './connections.ts';
@@ -46,13 +47,15 @@ export class Transport {
   readonly #clock: Clock;
   readonly #limiter: Limiter;
   readonly #session: Session;
+  /** Sockets whose answer is there and which undici sends over again after this turn of the event loop only. */
+  readonly #returning = new Set<Promise<void>>();
 
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const { credentials, maxInFlight = 64 } = options;
     this.#limiter = new Limiter(maxInFlight);
-    this.#session = new Session({ credentials, maxInFlight, clock: this.#clock });
+    this.#session = new Session({ credentials, clock: this.#clock });
   }
 
   /** Requests in flight now and the adaptive bound on them. */
@@ -123,6 +126,12 @@ export class Transport {
 
   async #once(request: HttpRequest, opened: Opened, deadline: number): Promise<Exchanged> {
     if (!this.#limiter.tryAcquire()) await this.#place(request, deadline);
+    // otherwise requests that follow one another would take turns on two sockets, and more be open than in flight
+    const [returned] = this.#returning;
+    if (returned) {
+      this.#returning.delete(returned);
+      await returned;
+    }
     // while it waited for its place, the connection may have been given up for another
     const used = this.#session.latest ?? opened;
     try {
@@ -130,7 +139,7 @@ export class Transport {
       const guard = request.method === 'GET' ? undefined : writeGuard;
       const options = this.#dispatchOptions(request, used);
       const timeoutMs = Math.max(1, deadline - this.#clock.monotonic());
-      const response = await exchange(used.connections.requests, options, {
+      const response = await exchange(used.connections.pool, options, {
         timeoutMs,
         guard,
         signal: request.signal,
@@ -138,6 +147,7 @@ export class Transport {
       restRequests.inc({ code: String(response.status), method: request.method });
       if (response.status === 429) this.#limiter.overloaded();
       else this.#limiter.succeeded();
+      this.#returns();
       if (request.method !== 'GET') this.#options.afterWrite?.(request, response);
       return { response, used };
     } catch (error) {
@@ -148,11 +158,18 @@ export class Transport {
     }
   }
 
+  /** The next request may wait for the socket of the one that has just ended. */
+  #returns(): void {
+    const returned = setImmediate();
+    this.#returning.add(returned);
+    void returned.then(() => this.#returning.delete(returned));
+  }
+
   /** Opens the stream; undefined when its connection was given up for another meanwhile. */
   async #open(request: HttpRequest, opened: Opened): Promise<StreamResponse | undefined> {
-    const { watches, moved } = opened.connections;
+    const { pool, moved } = opened.connections;
     try {
-      return await openStream(watches, this.#dispatchOptions(request, opened), { ...request, moved: moved.signal });
+      return await openStream(pool, this.#dispatchOptions(request, opened), { ...request, moved: moved.signal });
     } catch (error) {
       if (error instanceof ConnectionMovedError) return undefined;
       throw error;

@@ -83,11 +83,14 @@ const MIN_WATCH_MS = 1_000;
 const RELIST_PAUSE_MS = 5_000;
 /** A watch that ends this much before its time was ended by the server or the network. */
 const EARLY_MS = 2_000;
+/** So many watches in a row that the server accepted and never sent anything over are no watches: it is listed again. */
+const MUTE_WATCHES = 2;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /**
  * Follows one kind for as long as {@link run} runs, whatever breaks: a lost connection resumes from the
- * last resource version without a list, an expired one (410) lists again, everything else backs off.
+ * last resource version without a list, an expired one (410) lists again, and so do two watches in a row that never
+ * bring anything; everything else backs off.
  *
  *     Empty ──streaming list, or pages──▶ Watching ──error──▶ Watching (same version, after a pause)
  *       ▲─────────────────────────────410────┘
@@ -104,6 +107,8 @@ export class Watcher<T extends KubeObject> {
   #listedAt = Number.NEGATIVE_INFINITY;
   /** The last watch ended otherwise than at the time that it was asked for. */
   #interrupted = false;
+  /** Watches in a row that were accepted and over which nothing came. */
+  #mute = 0;
   #heardAt: number;
 
   constructor(options: WatcherOptions<T>) {
@@ -190,6 +195,7 @@ export class Watcher<T extends KubeObject> {
     const idle = new IdleDeadline(this.#clock, signal);
     const openedAt = this.#clock.monotonic();
     let initialising = mode === 'list';
+    let isMute = false;
     idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs);
     try {
       const seconds = this.#watchSeconds();
@@ -198,7 +204,10 @@ export class Watcher<T extends KubeObject> {
       if (initialising) await emit({ type: 'Init' });
       else if (await this.#continues(query.resourceVersion ?? '', idle.signal)) this.#healthy();
       else return;
+      isMute = true;
       for await (const line of lines(response.body)) {
+        isMute = false;
+        this.#mute = 0;
         this.#heardAt = this.#clock.monotonic();
         idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs);
         const frame = this.#parse(line);
@@ -222,9 +231,18 @@ export class Watcher<T extends KubeObject> {
       if (!idle.expired) throw error;
       this.#interrupted = true;
       // silent for too long: opened again from the same version, which costs one request and is no failure
+      if (isMute) this.#muted();
     } finally {
       idle.disarm();
     }
+  }
+
+  /** Something between here and the server swallows what watches bring: what happened meanwhile is found by listing. */
+  #muted(): void {
+    this.#mute += 1;
+    if (this.#mute < MUTE_WATCHES) return;
+    this.#mute = 0;
+    this.#state = EMPTY;
   }
 
   /** Whether the watch may go on after this version; if not, the next step lists. */

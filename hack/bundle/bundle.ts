@@ -7,14 +7,6 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** The bundled `paddock` command: one file that needs nothing but Node. */
 export const BUNDLE = join(ROOT, 'dist', 'paddock.mjs');
 
-/**
- * How Node is started for an operator, by the image and by the benchmarks: operators hold little and get it
- * in bursts, and V8 would otherwise keep what a burst needed.
- */
-export const NODE_FLAGS: readonly string[] = ['--max-semi-space-size=4', '--v8-pool-size=1'];
-/** One heap for all threads of the process: glibc would otherwise reserve one for each. */
-export const NODE_ENVIRONMENT: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1', UV_THREADPOOL_SIZE: '2' };
-
 /** As the bundle gives it: `v0.1.0`. */
 export function version(): string {
   const manifest: { readonly version: string } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,7 +10,8 @@ import { comparable, tourSteps } from './tour.ts';
 const BUILD_TIMEOUT_MS = 20 * 60_000;
 const START_TIMEOUT_MS = 180_000;
 const STEP_TIMEOUT_MS = 60_000;
-const README = join(import.meta.dirname, '..', '..', 'README.md');
+const ROOT = join(import.meta.dirname, '..', '..');
+const README = join(ROOT, 'README.md');
 
 const steps = tourSteps(readFileSync(README, 'utf8'));
 
@@ -20,6 +21,7 @@ describe('the tour in README.md', () => {
   beforeAll(async () => {
     await ensureBinaries({ log: line => console.error(line) });
     demo = new DemoProcess(mkdtempSync(join(tmpdir(), 'paddock-tour-test-')));
+    symlinkSync(join(ROOT, 'manifests'), join(demo.home, 'manifests')); // as in the folder that a reader is in
     await demo.hasWritten('Ctrl-C ends everything', { timeoutMs: START_TIMEOUT_MS });
     // The tour begins with what the README shows above it.
     await demo.hasWritten('2 namespaces, 3 copies', { timeoutMs: START_TIMEOUT_MS });
@@ -53,6 +55,7 @@ describe('the tour in README.md', () => {
   );
 
   test('ends with the demo, which leaves nothing', async () => {
+    rmSync(join(demo.home, 'manifests'));
     demo.signal('SIGINT');
 
     expect(await demo.ended()).toBe(0);

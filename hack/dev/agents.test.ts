@@ -96,7 +96,7 @@ test('agent-remote-1.kubeconfig is the agent’s, of the hub: it reads its own C
 });
 
 test('an agent that is killed is started again, and its heartbeats go on', async () => {
-  const [cluster, project, agent] = operatorPids(dir);
+  const [cluster, project, rbac, agent] = operatorPids(dir);
   if (agent === undefined) throw new Error('operators.pid does not name the agent');
   expect(processesOf(join(dir, 'operators', 'agent-remote-1.kubeconfig'))).toEqual([agent]);
 
@@ -104,8 +104,9 @@ test('an agent that is killed is started again, and its heartbeats go on', async
 
   const another = await eventually(
     () => {
-      const [first, second, third] = operatorPids(dir);
-      return first === cluster && second === project && third !== agent ? third : undefined;
+      const [first, second, third, successor] = operatorPids(dir);
+      const others = first === cluster && second === project && third === rbac;
+      return others && successor !== agent ? successor : undefined;
     },
     { timeoutMs: 10_000, what: 'operators.pid names its successor' },
   );

@@ -61,7 +61,7 @@ export class Dev {
     this.#remotesEnded = Promise.all(this.#expected.remotes.map(remote => remote.run(this.#stopped.signal)));
   }
 
-  /** Resolves with true when every cluster is connected and prepared, with false when stopped before that. */
+  /** Resolves with true when every cluster is ready and prepared, with false when stopped before that. */
   async ready(): Promise<boolean> {
     let complaint = Date.now() + COMPLAIN_EVERY_MS;
     while (!this.#stopped.signal.aborted) {

@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../bundle/node.ts';
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { writeFileAtomically } from '../control-plane/files.ts';
 import { ManagedProcess } from '../control-plane/processes.ts';
 import { Supervisor } from './supervise.ts';
 
 /** Every operator that there is. */
-export const OPERATORS: readonly string[] = ['cluster', 'project'];
+export const OPERATORS: readonly string[] = ['cluster', 'project', 'rbac'];
 
 /** All below two seconds, so that a test that kills an operator knows how long to wait for the next one. */
 const RESTART_DELAYS_MS = [200, 500, 1_000, 1_500] as const;
@@ -126,7 +127,8 @@ function paddockProcess(
   return new ManagedProcess({
     name,
     command: process.execPath,
-    args: [entryPoint, ...command, ...flags],
+    args: [...NODE_FLAGS, entryPoint, ...command, ...flags],
+    env: { ...process.env, ...NODE_ENVIRONMENT },
     logFile: join(folder, `${file}.log`),
   });
 }

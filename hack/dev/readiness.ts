@@ -7,7 +7,7 @@ export interface Expected {
   readonly downstreams: readonly ControlPlane[];
   /** Those of the downstreams that agents connect. */
   readonly remotes: readonly RemoteCluster[];
-  /** Clusters that have to be connected. */
+  /** Clusters that have to be Ready: connected, claimed and guarded by policies. */
   readonly clusters: readonly string[];
   /** Whether somebody prepares the downstreams, too. */
   readonly operatorsRun: boolean;
@@ -22,7 +22,8 @@ export async function missing({ hub, downstreams, remotes, clusters, operatorsRu
     ...prepared.map(systemNamespaceExists),
     ...everywhere.map(policiesAreInForce),
     ...remotes.map(remote => remote.missing()),
-    ...clusters.map(name => isConnected(hub, name)),
+    ...clusters.map(name => isReady(hub, name)),
+    ...(operatorsRun ? [templatesAreReady(hub)] : []),
   ];
   const answers = await Promise.all(checks.map(check => check.catch((cause: unknown) => String(cause))));
   return answers.filter(answer => answer !== undefined);
@@ -51,13 +52,26 @@ async function policiesAreInForce({ name, api }: ControlPlane): Check {
   return `${name} has not taken up its admission policies ${names}`;
 }
 
-async function isConnected({ api }: ControlPlane, name: string): Check {
+/** The RoleTemplates that there are have been looked at, and can be bound. */
+async function templatesAreReady({ name, api }: ControlPlane): Check {
+  const templates = items(await getJson(api, '/apis/paddock.dev/v1alpha1/roletemplates'));
+  const waiting = templates.filter(template => conditionOf(template, 'Ready') === undefined);
+  if (waiting.length === 0) return undefined;
+  const names = waiting.map(template => field(template, 'metadata', 'name')).join(', ');
+  return `${name} has RoleTemplates that no operator has looked at: ${names}`;
+}
+
+function conditionOf(object: unknown, type: string): unknown {
+  const conditions = field(object, 'status', 'conditions');
+  return Array.isArray(conditions) ? conditions.find(one => field(one, 'type') === type) : undefined;
+}
+
+async function isReady({ api }: ControlPlane, name: string): Check {
   const cluster = await getJson(api, `/apis/paddock.dev/v1alpha1/clusters/${name}`);
-  const conditions = field(cluster, 'status', 'conditions');
-  const connected = Array.isArray(conditions) ? conditions.find(one => field(one, 'type') === 'Connected') : undefined;
-  const status = field(connected, 'status');
+  const ready = conditionOf(cluster, 'Ready');
+  const status = field(ready, 'status');
   if (status === 'True') return undefined;
-  const known = status === undefined ? 'it has no condition Connected' : `Connected is ${status}`;
-  const why = [field(connected, 'reason'), field(connected, 'message')].filter(Boolean).join(': ');
-  return `cluster ${name} is not connected: ${known}${why && ` (${why})`}`;
+  const known = status === undefined ? 'it has no condition Ready' : `Ready is ${status}`;
+  const why = [field(ready, 'reason'), field(ready, 'message')].filter(Boolean).join(': ');
+  return `cluster ${name} is not ready: ${known}${why && ` (${why})`}`;
 }

@@ -4,24 +4,30 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Kind, OpenAPISchema } from './crd.ts';
-import { generate } from './main.ts';
+import { generate, TARGETS } from './main.ts';
+import { policySources } from './policies.ts';
 import { sources } from './source.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const crds = join(ROOT, 'crds');
 
 describe('the generated files', () => {
   let output: string;
+  let wanted: ReadonlyMap<string, string>;
 
   beforeAll(async () => {
     output = await mkdtemp(join(tmpdir(), 'paddock-generate-'));
-    await cp(join(ROOT, 'api', 'generated'), output, { recursive: true });
+    const [types] = TARGETS;
+    await cp(join(ROOT, types.to), output, { recursive: true });
+    wanted = await types.make(join(ROOT, types.from));
   });
   afterAll(() => rm(output, { recursive: true }));
 
-  test('of the repository are those of its CRDs; otherwise run "node hack/generate/main.ts"', async () => {
-    expect(await generate({ crds, output, check: true })).toEqual([]);
-  });
+  test.each(TARGETS)(
+    'of the repository in $to are those of $from; otherwise run "node hack/generate/main.ts"',
+    async ({ from, to, make }) => {
+      expect(await generate({ wanted: await make(join(ROOT, from)), output: join(ROOT, to), check: true })).toEqual([]);
+    },
+  );
 
   test('that differ, lack or are left over are named by a check and mended without it', async () => {
     const cluster = await readFile(join(output, 'cluster.ts'), 'utf8');
@@ -29,10 +35,52 @@ describe('the generated files', () => {
     await writeFile(join(output, 'gone.ts'), '');
     await rm(join(output, 'project.ts'));
     const differing = ['cluster.ts', 'gone.ts', 'project.ts'];
-    expect((await generate({ crds, output, check: true })).sort()).toEqual(differing);
-    expect((await generate({ crds, output, check: false })).sort()).toEqual(differing);
-    expect(await generate({ crds, output, check: true })).toEqual([]);
+    expect((await generate({ wanted, output, check: true })).sort()).toEqual(differing);
+    expect((await generate({ wanted, output, check: false })).sort()).toEqual(differing);
+    expect(await generate({ wanted, output, check: true })).toEqual([]);
     expect(await readFile(join(output, 'cluster.ts'), 'utf8')).toBe(cluster);
+  });
+});
+
+describe('a policy for downstreams', () => {
+  const API = 'apiVersion: admissionregistration.k8s.io/v1';
+  const policy = (name: string) =>
+    `${API}\nkind: ValidatingAdmissionPolicy\nmetadata: {name: ${name}}\nspec: {matchConstraints: {resourceRules: [{resources: [pods]}]}}\n`;
+  const binding = (name: string, of = name) =>
+    `${API}\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {name: ${name}}\nspec: {policyName: ${of}}\n`;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'paddock-policies-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function source(...documents: readonly string[]): Promise<string> {
+    await writeFile(join(folder, 'all.yaml'), documents.join('---\n'));
+    return (await policySources(folder)).get('downstream.ts') ?? '';
+  }
+
+  test('comes before every binding, with what the API server would fill in', async () => {
+    const text = await source(binding('paddock-a'), policy('paddock-a'));
+
+    expect(text.indexOf('"ValidatingAdmissionPolicy"')).toBeLessThan(
+      text.indexOf('"ValidatingAdmissionPolicyBinding"'),
+    );
+    for (const filled of ['"scope": "*"', '"matchPolicy": "Equivalent"', '"namespaceSelector": {}'])
+      expect(text).toContain(filled);
+  });
+
+  test.each([
+    ['a name that is not reserved', [policy('membership')], 'begin it with paddock-'],
+    ['something else', ['apiVersion: v1\nkind: ConfigMap\n'], 'move anything else elsewhere'],
+    ['a binding without its policy', [policy('paddock-a'), binding('paddock-b')], 'paddock-b must be of the policy'],
+    [
+      'a binding of another policy',
+      [policy('paddock-a'), binding('paddock-a', 'x')],
+      'paddock-a must be of the policy',
+    ],
+  ])('is not made of %s', async (_what, documents, message) => {
+    await expect(source(...documents)).rejects.toThrow(message);
   });
 });
 

@@ -3,24 +3,31 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readKinds } from './crd.ts';
+import { policySources } from './policies.ts';
 import { sources } from './source.ts';
 
 const USAGE = `Usage: node hack/generate/main.ts [--check]
 
-Writes api/generated from crds. With --check it writes nothing, and exits 1 naming the files that differ.`;
+Writes api/generated from crds, and operators/cluster/policies/generated from manifests/downstream. With --check it
+writes nothing, and exits 1 naming the files that differ.`;
+
+/** What is generated, by the folder that it is made from. Both folders are relative to the root. */
+export const TARGETS = [
+  { from: 'crds', to: 'api/generated', make: async (folder: string) => sources(await readKinds(folder)) },
+  { from: 'manifests/downstream', to: 'operators/cluster/policies/generated', make: policySources },
+] as const;
 
 export interface GenerateOptions {
-  /** Folder of the CRDs. */
-  readonly crds: string;
-  /** Folder of the generated files; files in it that no kind accounts for are removed. */
+  /** The source of every generated file by its name. */
+  readonly wanted: ReadonlyMap<string, string>;
+  /** Folder of the generated files; other files in it are removed. */
   readonly output: string;
   /** Only compare. */
   readonly check: boolean;
 }
 
 /** Brings the generated files up to date, or only compares. Resolves with the names of the files that differed. */
-export async function generate({ crds, output, check }: GenerateOptions): Promise<string[]> {
-  const wanted = await sources(await readKinds(crds));
+export async function generate({ wanted, output, check }: GenerateOptions): Promise<string[]> {
   await mkdir(output, { recursive: true });
   const present = await readdir(output);
   const differing: string[] = [];
@@ -39,13 +46,14 @@ export async function generate({ crds, output, check }: GenerateOptions): Promis
 async function main(): Promise<number> {
   const root = fileURLToPath(new URL('../..', import.meta.url));
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-  const differing = await generate({
-    crds: join(root, 'crds'),
-    output: join(root, 'api', 'generated'),
-    check: values.check,
-  });
-  for (const file of differing) console.log(`api/generated/${file} ${values.check ? 'differs from crds' : 'written'}`);
-  if (!values.check || differing.length === 0) return 0;
+  let differing = 0;
+  for (const { from, to, make } of TARGETS) {
+    const wanted = await make(join(root, from));
+    const files = await generate({ wanted, output: join(root, to), check: values.check });
+    for (const file of files) console.log(`${to}/${file} ${values.check ? `differs from ${from}` : 'written'}`);
+    differing += files.length;
+  }
+  if (!values.check || differing === 0) return 0;
   console.error('Run "node hack/generate/main.ts" and commit what it writes.');
   return 1;
 }

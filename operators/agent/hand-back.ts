@@ -16,6 +16,7 @@ import {
   PASS_GAP_MS,
   type Progress,
 } from '../cluster/deletion-cleaning.ts';
+import { DERIVED_KINDS } from '../cluster/deletion-derived.ts';
 import { CLAIM, ConfigMaps } from '../engagement/claim.ts';
 import type { HandBackReport } from '../engagement/hand-back.ts';
 import { type Registration, readRegistration } from './manifest-secret.ts';
@@ -162,7 +163,7 @@ export class HandBack {
 
   get #whose() {
     const { hub, cluster, clusterUid } = this.#options.registration;
-    return { owner: { hub, cluster: clusterUid }, cluster };
+    return { owner: { hub, cluster: clusterUid }, cluster, kinds: DERIVED_KINDS };
   }
 
   #tell(progress: Progress): void {

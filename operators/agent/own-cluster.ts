@@ -1,3 +1,4 @@
+import { clusterNamespace, fieldManager } from '#api';
 import {
   type Clock,
   Cluster,
@@ -10,6 +11,8 @@ import {
 } from '#runtime';
 import { claimProblem, type Identity, identify, takeClaim, versionProblem } from '../cluster/establish.ts';
 import { outcomeOfAnswer, outcomeOfError } from '../cluster/outcome.ts';
+import { PoliciesInPlace } from '../cluster/policies/policies.ts';
+import { REGISTRATION_SECRET } from '../cluster/registration/kinds.ts';
 import { agentNamespace } from '../cluster/registration/manifest.ts';
 import { assertClaim, CLAIM, ConfigMaps, isPredecessor, type Owner } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
@@ -26,6 +29,8 @@ export interface OwnClusterOptions {
   readonly engagement: LeaderElection;
   /** What is done with the cluster once its Cluster is being deleted. */
   readonly handBack: HandBack;
+  /** Told when it is known whether policies guard the cluster, and when that has changed. */
+  readonly onChange: () => void;
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
   readonly clock: Clock;
 }
@@ -42,6 +47,8 @@ export class OwnCluster implements Runnable {
   readonly #probe: Cluster;
   #problem: Problem | undefined;
   #identity: Identity | undefined;
+  /** While the cluster is engaged. */
+  #policies: PoliciesInPlace | undefined;
   #ended: Promise<void> = Promise.resolve();
 
   constructor(options: OwnClusterOptions) {
@@ -49,11 +56,19 @@ export class OwnCluster implements Runnable {
     this.#probe = this.#connection(() => undefined);
   }
 
-  /** Why the cluster can't be engaged; undefined when it can, or was not looked at yet. */
+  /** Why the cluster can't be engaged, or is not guarded; undefined when it is, or was not looked at yet. */
   get problem(): Problem | undefined {
     const { engagement, registration } = this.#options;
-    if (this.#problem || engagement.held || engagement.holder === undefined) return this.#problem;
-    return engagingProblem(registration.cluster, engagement.holder);
+    if (this.#problem) return this.#problem;
+    if (!engagement.held && engagement.holder !== undefined)
+      return engagingProblem(registration.cluster, engagement.holder);
+    const policies = this.#policies?.state;
+    return policies === 'inPlace' ? undefined : policies;
+  }
+
+  /** Whether nothing is known yet that {@link problem} could tell. */
+  get settling(): boolean {
+    return this.problem === undefined && this.#policies?.state === undefined;
   }
 
   /** What it was found to be when it was looked at last. */
@@ -65,6 +80,7 @@ export class OwnCluster implements Runnable {
   async unhealthy(timeoutMs: number, signal: AbortSignal): Promise<string | undefined> {
     const request = { method: 'GET', path: '/readyz', timeoutMs, signal } as const;
     const outcome = await this.#probe.transport.request(request).then(outcomeOfAnswer, outcomeOfError);
+    if (outcome.kind === 'healthy') void this.#policies?.heard();
     return outcome.kind === 'healthy' ? undefined : outcome.message;
   }
 
@@ -102,10 +118,12 @@ export class OwnCluster implements Runnable {
     try {
       await cluster.connect(signal);
       await this.#claim(cluster, signal);
+      await this.#guard(cluster);
       manager.clusters.engage(cluster);
       manager.log.info({ cluster: registration.cluster }, 'engaged');
       await engagement.hold(signal);
     } finally {
+      this.#policies = undefined;
       await manager.clusters.disengage(registration.cluster);
       await cluster.stop();
       await engagement.release(); // when nothing is written any more
@@ -143,6 +161,21 @@ export class OwnCluster implements Runnable {
       if (!signal.aborted) this.#problem = claimProblem(error, errorMessage);
       throw error;
     }
+  }
+
+  /** Resolves when it was tried to put the policies in place; from then on that goes with the heartbeats. */
+  async #guard(cluster: Cluster): Promise<void> {
+    const { clock, onChange } = this.#options;
+    const secret = `${clusterNamespace(cluster.name)}/${REGISTRATION_SECRET}`;
+    this.#policies = new PoliciesInPlace({
+      cluster,
+      owner: this.#owner,
+      fieldManager: fieldManager('cluster', 'agent'),
+      howToGrant: `apply an agent.yaml of this version: deleting Secret ${secret} in the hub issues one`,
+      clock,
+      onChange,
+    });
+    await this.#policies.heard();
   }
 
   get #owner(): Owner {

@@ -12,7 +12,7 @@ import {
 } from '#runtime';
 import { AGENT_ACCOUNT, CREDENTIAL_SECRET } from '../cluster/registration/kinds.ts';
 import { ANNOTATION_REUSED_BY, LABEL_REGISTRATION } from '../cluster/registration/secret.ts';
-import { requestToken, type Token } from '../cluster/registration/token.ts';
+import { requestToken, type Token } from '../engagement/token.ts';
 import { type Registration, RegistrationError } from './manifest-secret.ts';
 
 /** An agent that is away for longer needs a new manifest (the policy on tokens allows no more). */

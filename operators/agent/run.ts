@@ -14,9 +14,10 @@ import {
   Transport,
   type TransportOptions,
 } from '#runtime';
-import { parseDuration } from '../cluster/duration.ts';
+import { parseDuration } from '../engagement/duration.ts';
 import { AGENT_TIMES, agentIdentity, engagementKey } from '../engagement/lease.ts';
 import { setUpAgentProjects } from '../project/agent.ts';
+import { setUpAgentAccess } from '../rbac/agent.ts';
 import { HubCredential } from './credential.ts';
 import { HandBack } from './hand-back.ts';
 import { Heartbeats } from './heartbeat.ts';
@@ -154,6 +155,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     registration,
     credentials: downstream,
     engagement,
+    onChange: () => void heartbeats.now(),
     clock,
     ...(transport ? { transport } : {}),
   });
@@ -163,6 +165,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     clusters: own,
     ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
   });
+  setUpAgentAccess({ manager, cluster: name, clusters: own });
   const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);
   const heartbeats = new Heartbeats({
     cluster: name,
@@ -171,12 +174,13 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     report: async signal => {
       // a server that says nothing must not keep the heartbeat that tells of it
       const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
-      const { problem } = cluster;
+      const { problem, settling } = cluster;
       const { report } = handBack;
       return {
         version: options.version,
         ...(unhealthy ? { unhealthy } : {}),
         ...(problem ? { problem } : {}),
+        ...(settling ? { settling } : {}),
         ...(report ? { handBack: report } : {}),
       };
     },

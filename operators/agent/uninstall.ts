@@ -8,9 +8,10 @@ import {
   Namespaces,
   type ResourceType,
 } from '#runtime';
-import { ClusterRoleBindings, ClusterRoles, RoleBindings, ServiceAccounts } from '../cluster/registration/kinds.ts';
 import { AGENT, LABEL_NAME } from '../cluster/registration/manifest.ts';
+import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
+import { ServiceAccounts } from '../engagement/service-account.ts';
 import { CREDENTIAL } from './credential.ts';
 import { REGISTRATION } from './manifest-secret.ts';
 

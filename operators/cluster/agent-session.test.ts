@@ -252,3 +252,20 @@ describe('the monitor of a process', () => {
     monitor.stop();
   });
 });
+
+describe('an agent that has just been started', () => {
+  test('says nothing of its cluster before it knows, and then what is in the way', () => {
+    const stage = new Stage();
+    const claim = () => stage.session.observation.claim;
+    const problem = { reason: 'PoliciesNotInstalled', message: 'forbidden', terminal: false } as const;
+
+    stage.beat({ settling: true });
+    expect([stage.verdict, claim()]).toEqual(['True Connected', undefined]);
+
+    stage.beat({ problem });
+    expect(claim()).toEqual(problem);
+
+    stage.beat();
+    expect(claim()).toBe('ours');
+  });
+});

@@ -44,11 +44,12 @@ export class AgentSession {
 
   get observation(): Observation {
     const { connected } = this.#monitor.health;
-    const { problem, version, replicas } = this.#lease ? reportOf(this.#lease) : {};
+    const { problem, settling, version, replicas } = this.#lease ? reportOf(this.#lease) : {};
     const heard = this.#lastHeartbeatAt !== undefined;
+    const claim = problem ?? (settling ? undefined : 'ours');
     return {
       ...(connected ? { connected } : {}),
-      ...(heard ? { claim: problem ?? 'ours' } : {}),
+      ...(heard && claim ? { claim } : {}),
       ...(heard && version !== undefined ? { agent: { version, replicas: replicas ?? 1 } } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
     };

@@ -1,8 +1,8 @@
 import { type Cluster, clusterNamespace } from '#api';
 import type { ConditionIntent, Credentials, Informer } from '#runtime';
+import { parseDuration } from '../engagement/duration.ts';
 import { KubeconfigError, readKubeconfigSecret, type Secret, type SecretReference } from '../engagement/kubeconfig.ts';
 import type { AgentConnection } from './agent-session.ts';
-import { parseDuration } from './duration.ts';
 
 /** How a cluster is to be reached and watched; another `hash` means another credential. */
 export interface Connection {

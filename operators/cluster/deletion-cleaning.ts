@@ -1,4 +1,4 @@
-import { type Client, type KubeObject, Namespaces } from '#runtime';
+import { type Client, type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { CLAIM, ConfigMaps, claimOwner, type Owner } from '../engagement/claim.ts';
 import type { HandBackStage } from '../engagement/hand-back.ts';
 import { cleanPass, isDerived } from './deletion-derived.ts';
@@ -18,6 +18,8 @@ export interface CleaningOptions {
   readonly owner: Owner;
   /** The name of the Cluster. */
   readonly cluster: string;
+  /** What is looked for, in the order in which it goes. */
+  readonly kinds: readonly ResourceType[];
 }
 
 /** What a look at the downstream brought. */
@@ -58,7 +60,7 @@ export class Cleaning {
     }: { stage: HandBackStage; goal: Goal; release: (claim: string | undefined) => Promise<void> },
     { client, signal }: CleaningScope,
   ): Promise<Progress> {
-    const { owner, cluster } = this.#options;
+    const { owner, cluster, kinds } = this.#options;
     const holder = await client.find(ConfigMaps, CLAIM, { signal });
     if (holder && !this.#isOurs(claimOwner(holder), holder.data?.name)) {
       const problem = `it is claimed by Cluster ${holder.data?.name ?? ''} of the hub with kube-system uid ${holder.data?.hub ?? ''}`;
@@ -69,7 +71,7 @@ export class Cleaning {
       return { stage: 'released' };
     }
     if (goal === 'reach' || stage === 'clean') return { stage };
-    const found = await cleanPass({ client, cluster, hub: owner.hub, signal });
+    const found = await cleanPass({ client, cluster, hub: owner.hub, kinds, signal });
     this.#emptyPasses = found === 0 ? this.#emptyPasses + 1 : 0;
     return { stage: this.#emptyPasses >= 2 ? 'clean' : 'begun' };
   }

@@ -6,22 +6,31 @@ import {
   LABEL_OWNER,
   LABEL_PLANE,
   PLANE_HUB,
+  USERS_NAMESPACE,
 } from '#api';
 import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
 import { ConfigMaps } from '../engagement/claim.ts';
 import { appliedFields, NAMESPACE_FIELD_MANAGERS } from '../engagement/namespace-fields.ts';
+import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
+import { ServiceAccounts } from '../engagement/service-account.ts';
+import { POLICY_KINDS } from './policies/kinds.ts';
 
 /**
  * The kinds that operators derive on a downstream, in the order in which they go when it is handed back: first what
- * grants access, so that nobody keeps any to what is being taken down, then everything else, then admission policies.
+ * grants access, so that nobody keeps any to what is being taken down, then everything else. Policies come after them.
  */
 export const DERIVED_KINDS: readonly ResourceType[] = [
-  // grants: none are derived yet; bindings stand before roles
+  ClusterRoleBindings,
+  RoleBindings,
+  ServiceAccounts,
+  ClusterRoles,
   Secrets,
   ConfigMaps,
-  // policies: none are derived yet
 ];
+
+/** Where the hub is the cluster nobody has an account. */
+export const LOCAL_KINDS = DERIVED_KINDS.filter(kind => kind !== ServiceAccounts);
 
 /** What a pass over one downstream goes by. */
 export interface CleanupScope {
@@ -29,23 +38,42 @@ export interface CleanupScope {
   readonly cluster: string;
   /** uid of the hub's kube-system namespace. */
   readonly hub: string;
+  /** What is looked for beside policies, in the order in which it goes. */
+  readonly kinds: readonly ResourceType[];
   readonly signal: AbortSignal;
 }
 
 const PAGE = 500;
 
 /**
- * Deletes everything that this hub derived for the cluster and takes its labels and annotations off namespaces. One
- * pass: returns how much there was, so that 0 means that nothing is left. @throws AggregateError of all that failed
+ * Deletes everything that this hub derived for the cluster and takes its labels and annotations off namespaces; only
+ * when nothing was refused do the admission policies go, which guard those labels until then. One pass: returns how
+ * much there was, so that 0 means that nothing is left. @throws AggregateError of all that failed
  */
 export async function cleanPass(scope: CleanupScope): Promise<number> {
+  const derived = await removeKinds(scope, scope.kinds);
+  const accounts = scope.kinds.includes(ServiceAccounts) ? await removeUsersNamespace(scope) : 0;
+  const released = await releaseNamespaces(scope);
+  return derived + accounts + released + (await removeKinds(scope, POLICY_KINDS));
+}
+
+async function removeKinds(scope: CleanupScope, kinds: readonly ResourceType[]): Promise<number> {
   let found = 0;
-  for (const type of DERIVED_KINDS) {
+  for (const type of kinds) {
     const objects = await listDerived(scope, type);
     await all(objects.map(object => remove(scope, type, object)));
     found += objects.length;
   }
-  return found + (await releaseNamespaces(scope));
+  return found;
+}
+
+/** The namespace of people's accounts, if Paddock made it. */
+async function removeUsersNamespace(scope: CleanupScope): Promise<number> {
+  const { client, signal } = scope;
+  const found = await client.find(Namespaces, { name: USERS_NAMESPACE }, { signal, metadataOnly: true });
+  if (!found || found.metadata?.deletionTimestamp || !isDerived(found, scope)) return 0;
+  await remove(scope, Namespaces, found);
+  return 1;
 }
 
 /** Whether an object carries this hub's marks for the cluster. One label may have been stripped, the hub's uid not. */
@@ -56,7 +84,7 @@ export function isDerived({ metadata }: KubeObject, { cluster, hub }: Pick<Clean
   return (labels[LABEL_CLUSTER] ?? cluster) === cluster;
 }
 
-/** Found by either label. Reserved namespaces hold no copies; where the hub is the cluster they hold the sources. */
+/** Found by either label. Of reserved namespaces only that of accounts holds any; in a hub the others hold sources. */
 async function listDerived(scope: CleanupScope, type: ResourceType): Promise<KubeObject[]> {
   const lists = [LABEL_OWNER, `${LABEL_CLUSTER}=${scope.cluster}`].map(labelSelector =>
     listAll(scope, type, labelSelector),
@@ -64,11 +92,11 @@ async function listDerived(scope: CleanupScope, type: ResourceType): Promise<Kub
   const byUid = new Map((await Promise.all(lists)).flat().map(object => [object.metadata?.uid, object]));
   return [...byUid.values()].filter(
     object =>
-      isDerived(object, scope) &&
-      !object.metadata?.deletionTimestamp &&
-      !isReservedNamespace(object.metadata?.namespace ?? ''),
+      isDerived(object, scope) && !object.metadata?.deletionTimestamp && !isSpared(object.metadata?.namespace ?? ''),
   );
 }
+
+const isSpared = (namespace: string) => isReservedNamespace(namespace) && namespace !== USERS_NAMESPACE;
 
 async function remove({ client, signal }: CleanupScope, type: ResourceType, object: KubeObject): Promise<void> {
   try {

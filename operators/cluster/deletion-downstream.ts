@@ -11,6 +11,7 @@ import {
 import { CLAIM, ConfigMaps, type Owner } from '../engagement/claim.ts';
 import type { HandBackStage } from '../engagement/hand-back.ts';
 import { Cleaning, type CleaningOptions, type Goal, ownSystemNamespace, PASS_GAP_MS } from './deletion-cleaning.ts';
+import { DERIVED_KINDS, LOCAL_KINDS } from './deletion-derived.ts';
 
 /** How it stands with a downstream that is being handed back. */
 export interface HandBackState {
@@ -68,7 +69,11 @@ export class HandBack implements HandingBack {
   constructor(options: HandBackOptions) {
     this.#options = options;
     this.#cluster = new ClusterConnection(options.cluster);
-    this.#whose = { owner: options.owner, cluster: options.cluster.name };
+    this.#whose = {
+      owner: options.owner,
+      cluster: options.cluster.name,
+      kinds: options.isLocal ? LOCAL_KINDS : DERIVED_KINDS,
+    };
     this.#cleaning = new Cleaning(this.#whose);
     this.#backoff = new Backoff({ base: 1_000, max: 15_000, resetAfter: 120_000, clock: options.clock });
     this.#ended = this.#run();

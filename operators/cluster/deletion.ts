@@ -23,13 +23,13 @@ import {
   type Result,
   removeFinalizer,
 } from '#runtime';
+import { parseDuration } from '../engagement/duration.ts';
 import type { ConnectionState } from './connection.ts';
 import type { HandingBack } from './deletion-downstream.ts';
 import { connectedWhileDeleting, deletionStatus, withWhatIsLeft } from './deletion-status.ts';
 import { FINAL, LEAVING, nextStep, type Step } from './deletion-step.ts';
 import { verdictOn } from './deletion-verdict.ts';
 import { planClusterNamespace } from './desired.ts';
-import { parseDuration } from './duration.ts';
 
 export const FINALIZER = finalizer('cluster');
 

@@ -65,22 +65,33 @@ export interface ClaimRequest {
   readonly isCurrent?: (signal: AbortSignal) => Promise<boolean>;
 }
 
+/** Namespace `paddock-system` is being deleted: there is nowhere to claim the cluster until it is gone. */
+class GoingError extends Error {
+  override readonly name = 'GoingError';
+}
+
+const GOING = `its namespace ${CLAIM.namespace} is being deleted, by the clean-up of an earlier Cluster or by somebody`;
+
 /**
  * Claims the cluster. Reads first: a cluster that is somebody else's gets no write, not even the namespace. The claim
  * of an earlier Cluster of the same name is taken over: of that name the hub has one at a time.
- * @throws AlreadyClaimedError
+ * @throws AlreadyClaimedError, and an error while its namespace is being deleted
  */
 export async function takeClaim(
   { client }: ClusterConnection,
   { owner, clusterName, systemNamespace, isCurrent }: ClaimRequest,
   signal: AbortSignal,
 ): Promise<void> {
+  // one after the other, over one socket
   const existing = await client.find(ConfigMaps, CLAIM, { signal });
-  if (existing && isPredecessor(existing, owner, clusterName) && (await isCurrent?.(signal)))
-    return await takeOver(client, existing, owner, signal);
-  assertClaim(existing, owner);
+  const namespace = await client.find(Namespaces, { name: CLAIM.namespace }, { signal, metadataOnly: true });
+  const isTakenOver = existing && isPredecessor(existing, owner, clusterName) && (await isCurrent?.(signal));
+  if (!isTakenOver) assertClaim(existing, owner);
+  // a claim could still be changed there, and would go with its namespace
+  if (namespace?.metadata?.deletionTimestamp) throw new GoingError(GOING);
+  if (isTakenOver) return await takeOver(client, existing, owner, signal);
   if (existing) return;
-  if (!(await client.find(Namespaces, { name: CLAIM.namespace }, { signal, metadataOnly: true }))) {
+  if (!namespace) {
     try {
       await client.create(Namespaces, {}, systemNamespace, { signal });
     } catch (error) {
@@ -111,6 +122,10 @@ export function watchClaim(
 /** What a failed claim means. */
 export function claimProblem(error: unknown, describe: (error: unknown) => string): Problem {
   if (error instanceof AlreadyClaimedError) return { reason: 'AlreadyClaimed', message: error.message, terminal: true };
+  if (error instanceof GoingError) {
+    const message = `${error.message}: it is claimed when that namespace is gone; see what it waits for there`;
+    return { reason: 'ClaimFailed', message, terminal: false };
+  }
   const advice = 'grant the connection’s user what Paddock needs there; it is tried again with the next heartbeat';
   return {
     reason: 'ClaimFailed',

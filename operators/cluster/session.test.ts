@@ -3,18 +3,25 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { silentLogger, systemClock } from '#runtime';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Connection } from './connection.ts';
+import { desiredPolicies } from './policies/desired.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 
 const CLAIM_PATH = '/api/v1/namespaces/paddock-system/configmaps/claim';
 const CLAIMS_PATH = '/api/v1/namespaces/paddock-system/configmaps';
-/** The whole of a streaming list that finds nothing. */
-const NOTHING_LISTED = {
-  type: 'BOOKMARK',
-  object: { metadata: { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } } },
-};
 const ours = { hub: 'hub-uid', cluster: 'cluster-uid' };
+const THEIRS = {
+  metadata: { name: 'claim', namespace: 'paddock-system', resourceVersion: '8' },
+  data: { hub: 'other', cluster: 'x', name: 'theirs' },
+};
+
+/** A watch event as it is sent. */
+const line = (type: string, object: object) => `${JSON.stringify({ type, object })}\n`;
+/** The whole of a streaming list that finds nothing. */
+const NOTHING_LISTED = line('BOOKMARK', {
+  metadata: { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } },
+});
 
 let server: Server;
 let answers: Record<string, Answer>;
@@ -28,8 +35,17 @@ const json =
   };
 
 const listNothing: Answer = response => {
-  response.writeHead(200, { 'content-type': 'application/json' }).write(`${JSON.stringify(NOTHING_LISTED)}\n`);
+  response.writeHead(200, { 'content-type': 'application/json' }).write(NOTHING_LISTED);
 };
+
+/** Policies that are in place already: what is told of them is told by their own tests. */
+const whose = { owner: { kind: 'cluster', name: 'edge-1', uid: ours.cluster }, cluster: 'edge-1', hub: ours.hub };
+const policies = Object.fromEntries(
+  desiredPolicies(whose).map(({ type, metadata, spec }) => [
+    `/apis/${type.group}/v1/${type.plural}/${metadata.name}`,
+    json({ metadata: { ...metadata, uid: metadata.name, generation: 1 }, spec }),
+  ]),
+);
 
 const kubeSystem = json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } });
 const forbidden = json({ kind: 'Status', reason: 'Forbidden', message: 'configmaps "claim" is forbidden' }, 403);
@@ -38,9 +54,11 @@ beforeEach(async () => {
   requests = [];
   sessions = [];
   answers = {
+    ...policies,
     '/readyz': response => response.end('ok'),
     '/version': json({ gitVersion: 'v1.34.4+k3s1' }),
     '/api/v1/namespaces/kube-system': kubeSystem,
+    '/api/v1/namespaces/paddock-system': json({ metadata: { name: 'paddock-system' } }),
     [CLAIM_PATH]: json({ kind: 'ConfigMap', metadata: { name: 'claim' }, data: ours }),
   };
   server = createServer((request, response) => {
@@ -133,7 +151,7 @@ describe('a session', () => {
   });
 
   test('writes nothing to a cluster that is somebody else’s', async () => {
-    answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
+    answers[CLAIM_PATH] = json(THEIRS);
     const session = openSession();
 
     await until('a verdict', () => session.observation.claim !== undefined);
@@ -168,7 +186,7 @@ describe('a session', () => {
 
   test('looks at no node of a cluster that is somebody else’s, and counts those of one that becomes ours', async () => {
     const claim = answers[CLAIM_PATH];
-    answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
+    answers[CLAIM_PATH] = json(THEIRS);
     answers['/api/v1/nodes'] = listNothing;
     answers['/api/v1/pods'] = listNothing;
     const session = openSession();
@@ -194,17 +212,42 @@ describe('a session', () => {
     const session = openSession();
     await until('the nodes', () => session.observation.inventory?.summary !== undefined && claims !== undefined);
 
-    const metadata = { name: 'claim', namespace: 'paddock-system', resourceVersion: '8' };
-    const theirs = { metadata, data: { hub: 'other', cluster: 'x', name: 'theirs' } };
-    claims?.write(`${JSON.stringify({ type: 'ADDED', object: theirs })}\n`);
+    answers[CLAIM_PATH] = json(THEIRS);
+    claims?.write(line('ADDED', THEIRS));
 
     await until('the loss', () => session.observation.claim !== 'ours');
     expect(session.observation).not.toHaveProperty('inventory');
   });
 
+  test('believes what the watch tells, rather than what it asked for before', async () => {
+    let claims: ServerResponse | undefined;
+    let answered = 0;
+    answers[CLAIMS_PATH] = (response, request) => {
+      listNothing(response, request);
+      claims = response;
+    };
+    const stillOurs = answers[CLAIM_PATH] ?? listNothing;
+    answers[CLAIM_PATH] = (response, request) => {
+      const answer = () => {
+        stillOurs(response, request);
+        answered += 1;
+      };
+      if (!claims) return answer();
+      claims.write(line('ADDED', THEIRS));
+      setTimeout(answer, 200);
+    };
+
+    const session = openSession();
+
+    await until('another look at the claim', () => answered >= 2);
+    await until('the loss', () => session.observation.claim !== 'ours');
+    await new Promise(resolve => setTimeout(resolve, 200));
+    expect(session.observation.claim).toMatchObject({ reason: 'AlreadyClaimed' });
+  });
+
   test('takes a claim whose deletion nobody told it of', async () => {
     const claim = answers[CLAIM_PATH];
-    answers[CLAIM_PATH] = json({ metadata: { name: 'claim' }, data: { hub: 'other', cluster: 'x', name: 'theirs' } });
+    answers[CLAIM_PATH] = json(THEIRS);
     answers[CLAIMS_PATH] = (response, request) => {
       if (claim) answers[CLAIM_PATH] = claim; // by the time of the list it is theirs no more
       listNothing(response, request);

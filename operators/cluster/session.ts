@@ -24,6 +24,7 @@ import { probeEveryMs } from './health.ts';
 import { Inventory, type InventoryState } from './inventory/inventory.ts';
 import { HealthMonitor } from './monitor.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
+import { PoliciesInPlace } from './policies/policies.ts';
 import { Trial, withTrialProblem } from './trial.ts';
 
 /** What a session has learnt; what it has not is left out, and then the status stays as it was. */
@@ -73,6 +74,8 @@ export class Session {
   readonly #monitor: HealthMonitor;
   #identity: Identity | undefined;
   #claim: 'ours' | Problem | undefined;
+  /** How often the watch has shown the claim. */
+  #claimsHeard = 0;
   #lastHeartbeatAt: number | undefined;
   #published: Observation = {};
   /** Counts what makes version and claim worth another look; {@link #settledAt} is the count last looked at. */
@@ -83,6 +86,7 @@ export class Session {
   #waiting = false;
   #guarding = false;
   #inventory: Inventory | undefined;
+  #policies: PoliciesInPlace | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -106,11 +110,12 @@ export class Session {
     };
   }
 
-  /** What is in the way for good, then whose turn it is, then how the claim stands. */
+  /** What is in the way for good, then whose turn it is, then how the claim stands, then whether policies guard it. */
   get #verdict(): 'ours' | Problem | undefined {
     const claim = this.#claim;
-    const isFinal = claim !== undefined && claim !== 'ours' && claim.terminal;
-    return isFinal ? claim : (this.#options.engagement.problem ?? claim);
+    if (claim !== undefined && claim !== 'ours' && claim.terminal) return claim;
+    const state = claim === 'ours' ? this.#policies?.state : claim;
+    return this.#options.engagement.problem ?? (state === 'inPlace' ? 'ours' : state);
   }
 
   /** Who holds the engagement Lease has changed. */
@@ -157,7 +162,10 @@ export class Session {
       const outcome = await this.#probe();
       if (this.#stopped) return;
       this.#learn(outcome);
-      if (outcome.kind === 'healthy') await this.#settle();
+      if (outcome.kind === 'healthy') {
+        await this.#settle();
+        void this.#guard();
+      }
       this.#publish();
       const { intervalMs } = this.#connection;
       const wait = probeEveryMs(this.#monitor.health, intervalMs) - (clock.monotonic() - startedAt);
@@ -224,7 +232,7 @@ export class Session {
   }
 
   async #establish(doubts: number): Promise<void> {
-    const { claim } = this.#options;
+    const { claim, engagement } = this.#options;
     const { signal } = this.#stop;
     try {
       this.#identity = await identify(this.#cluster, this.#connection.credentials, signal);
@@ -232,9 +240,11 @@ export class Session {
       if (tooOld) this.#claim = tooOld;
       if (tooOld) return; // asked again with every heartbeat: it may be upgraded
       await this.#cluster.connect(signal);
-      if (await this.#isOthers(signal)) return; // tried again when that has changed
+      await engagement.settled(signal);
+      if (engagement.problem) return; // another's turn to write: tried again when that has changed
+      const heard = this.#claimsHeard;
       await takeClaim(this.#cluster, claim, signal);
-      this.#own();
+      if (this.#claimsHeard === heard) this.#own(); // else the watch has told something newer meanwhile
     } catch (error) {
       if (this.#stopped || error instanceof ConnectionError) return; // the probes tell whether it answers
       this.#claim = claimProblem(error, errorMessage);
@@ -242,19 +252,21 @@ export class Session {
     }
     this.#guardClaim();
     this.#settledAt = doubts;
+    await this.#guard();
   }
 
-  /** Whether it is another's turn to write. */
-  async #isOthers(signal: AbortSignal): Promise<boolean> {
-    await this.#options.engagement.settled(signal);
-    return this.#options.engagement.problem !== undefined;
+  /** Puts the policies in place, or looks whether they still are, where the cluster is ours and it is our turn. */
+  async #guard(): Promise<void> {
+    if (this.#claim === 'ours' && !this.#options.engagement.problem) await this.#policies?.heard();
   }
 
-  /** The cluster is this hub's: from now on it is counted as well. The inventory ends with the connection. */
+  /** The cluster is this hub's: from now on it is counted and guarded as well, both until the connection ends. */
   #own(): void {
     this.#claim = 'ours';
-    const { clock } = this.#options;
-    this.#inventory ??= new Inventory({ cluster: this.#cluster, clock, onChange: () => this.#publish() });
+    const { clock, claim } = this.#options;
+    const common = { cluster: this.#cluster, clock, onChange: () => this.#publish() };
+    this.#inventory ??= new Inventory(common);
+    this.#policies ??= new PoliciesInPlace({ ...common, owner: claim.owner });
   }
 
   /** Watches the claim: another's is reported at once, a deleted one is taken again. */
@@ -267,6 +279,7 @@ export class Session {
   }
 
   #claimSeen(object: ConfigMap): void {
+    this.#claimsHeard += 1;
     try {
       assertClaim(object, this.#options.claim.owner);
       this.#own();

@@ -118,7 +118,14 @@ function agentFields({ cluster, observation, registration }: StatusInputs): Clus
 }
 
 /** Reasons of Ready that go by themselves, or are tried again. */
-const WORK_IN_PROGRESS = ['Connecting', 'NamespaceTerminating', 'NamespaceFailed', 'ClaimFailed', 'Engaging'];
+const WORK_IN_PROGRESS = [
+  'Connecting',
+  'NamespaceTerminating',
+  'NamespaceFailed',
+  'ClaimFailed',
+  'Engaging',
+  'PoliciesNotInstalled',
+];
 
 function connectedCondition(inputs: StatusInputs): ConditionIntent {
   const { cluster, namespace, connection, observation } = inputs;
@@ -191,7 +198,7 @@ function readyCondition(
   if (claim === 'ours')
     return { type, status: 'True', reason: 'Ready', message: 'the cluster is connected and belongs to this Cluster' };
   if (claim) return { type, status: 'False', reason: claim.reason, message: claim.message };
-  const before = existing(cluster.status, type, ['Ready', 'Engaging']);
+  const before = existing(cluster.status, type, ['Ready', 'Engaging', 'PoliciesNotInstalled']);
   return (
     before ?? {
       type,

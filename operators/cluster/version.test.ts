@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '../engagement/duration.ts';
 import { distributionOfServer, distributionOfVersion, isSupported } from './version.ts';
 
 describe('versions', () => {

@@ -1,9 +1,15 @@
 import { type Cluster, fieldManager } from '#api';
-import { type Client, type KubeObject, keyOf, type ResourceType } from '#runtime';
+import { type Client, isConditionTrue, type KubeObject, keyOf, type ResourceType, type Watched } from '#runtime';
 
 /** Whether an agent works on the cluster and observes it; the hub's operators reach it through the hub alone. */
 export function isByAgent({ spec }: Cluster): boolean {
   return spec.connection.agent !== undefined;
+}
+
+/** {@link isByAgent}, of a Cluster by its name; not of one that does not exist. */
+export function worksByAgent(clusters: Watched<Cluster>, name: string | undefined): boolean {
+  const object = clusters.get({ name: name ?? '' });
+  return object !== undefined && isByAgent(object);
 }
 
 /**
@@ -21,4 +27,10 @@ export async function releaseAgentStatus(
   // an empty status would be applied too, and keep the agent among the managers
   const intent = { metadata: keyOf(written) };
   await client.applyStatus<KubeObject>(type, intent, { signal, fieldManager: manager });
+}
+
+/** Whether the hub counts the cluster as connected otherwise than before. */
+export function connectionChanged(now: Cluster, old: Cluster | undefined): boolean {
+  const [is, was] = [now, old].map(object => isConditionTrue(object?.status?.conditions, 'Connected'));
+  return is !== was || !old;
 }

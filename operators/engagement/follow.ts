@@ -168,6 +168,7 @@ export class FollowClusters implements Runnable {
     const uid = object.metadata?.uid ?? '';
     const cluster = new Cluster({
       ...transport,
+      ...manager.timings,
       name,
       credentials: connection.credentials,
       fieldManager,

@@ -8,11 +8,14 @@ const ANNOTATION_VERSION = 'paddock.dev/agent-version';
 const ANNOTATION_REPLICAS = 'paddock.dev/agent-replicas';
 const ANNOTATION_UNHEALTHY = 'paddock.dev/api-unhealthy';
 const ANNOTATION_PROBLEM = 'paddock.dev/problem';
+const ANNOTATION_SETTLING = 'paddock.dev/settling';
 const ANNOTATION_HAND_BACK = 'paddock.dev/hand-back';
+
+const REASONS = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed', 'Engaging', 'PoliciesNotInstalled'] as const;
 
 /** Why a cluster that answers can't be used. A terminal one stays until something changes. */
 export interface Problem {
-  readonly reason: 'VersionUnsupported' | 'AlreadyClaimed' | 'ClaimFailed' | 'Engaging';
+  readonly reason: (typeof REASONS)[number];
   readonly message: string;
   readonly terminal: boolean;
 }
@@ -24,18 +27,21 @@ export interface AgentReport {
   /** What the cluster's own API server answers to /readyz, when it is not ready. */
   readonly unhealthy?: string;
   readonly problem?: Problem;
+  /** It does not know yet whether the cluster can be used: it has just been started. */
+  readonly settling?: boolean;
   /** How far the cluster is handed back, once its Cluster is being deleted. */
   readonly handBack?: HandBackReport;
 }
 
 /** The annotations of a heartbeat; null takes one away. */
 export function reportAnnotations(report: AgentReport): Record<string, string | null> {
-  const { version, replicas, unhealthy, problem, handBack } = report;
+  const { version, replicas, unhealthy, problem, settling, handBack } = report;
   return {
     [ANNOTATION_VERSION]: version ?? null,
     [ANNOTATION_REPLICAS]: replicas === undefined ? null : String(replicas),
     [ANNOTATION_UNHEALTHY]: unhealthy ?? null,
     [ANNOTATION_PROBLEM]: problem ? JSON.stringify(problem) : null,
+    [ANNOTATION_SETTLING]: settling ? 'true' : null,
     [ANNOTATION_HAND_BACK]: formatHandBack(handBack) ?? null,
   };
 }
@@ -53,11 +59,10 @@ export function reportOf(lease: KubeObject): AgentReport {
     ...(Number.isInteger(replicas) && replicas >= 0 && replicas < 1_000 ? { replicas } : {}),
     ...(unhealthy ? { unhealthy } : {}),
     ...(problem ? { problem } : {}),
+    ...(annotations[ANNOTATION_SETTLING] === 'true' ? { settling: true } : {}),
     ...(handBack ? { handBack } : {}),
   };
 }
-
-const REASONS: readonly Problem['reason'][] = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed', 'Engaging'];
 
 function parseProblem(text: string | undefined): Problem | undefined {
   if (text === undefined) return undefined;

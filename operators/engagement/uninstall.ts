@@ -1,6 +1,6 @@
 import { type Client, type KubeObject, type ResourceType, resourceName } from '#runtime';
 
-const CustomResourceDefinitions: ResourceType<KubeObject> = {
+export const CustomResourceDefinitions: ResourceType<KubeObject> = {
   group: 'apiextensions.k8s.io',
   version: 'v1',
   kind: 'CustomResourceDefinition',

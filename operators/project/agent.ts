@@ -15,13 +15,14 @@ import {
   type ReconcileContext,
   type Result,
 } from '#runtime';
-import type { Verdict } from './deletion.ts';
-import { BACKOFF_MS, STATUS_MS } from './engaged.ts';
+import { connectionChanged } from '../engagement/agent.ts';
+import type { Verdict } from '../engagement/verdicts.ts';
+import { BACKOFF_MS } from './engaged.ts';
 import { Engagements } from './engagements.ts';
 import { OwnSharedObjects } from './own-shared.ts';
 import { Plans, projectKeyOf, projectKeysOf } from './plans.ts';
-
 import { gatherFacts } from './status.ts';
+import { statusChanges } from './status-pace.ts';
 import { agentStatusOf, deletionTold } from './status-parts.ts';
 
 export interface AgentProjectsOptions {
@@ -44,6 +45,7 @@ export function setUpAgentProjects({ manager, cluster, clusters, systemNamespace
   const projects = hub.cache.informer(ProjectResource, { namespace: clusterNamespace(cluster) });
   const shared = new OwnSharedObjects(hub, projects);
   const plans = new Plans({ projects, shared, hub: () => hub.uid });
+  const changed = statusChanges(() => controller, plans);
   const engagements = new Engagements({
     manager,
     fieldManager: manage,
@@ -51,7 +53,7 @@ export function setUpAgentProjects({ manager, cluster, clusters, systemNamespace
     deletions: { verdict: (project, signal) => verdictTold(client, project, signal) },
     clusters,
     systemNamespaces,
-    changed: key => controller.add(key, { afterMs: STATUS_MS }),
+    changed,
     now: Date.now,
   });
   const scope: AgentScope = { client, cluster, plans, shared, clusters, engagements };
@@ -68,7 +70,7 @@ export function setUpAgentProjects({ manager, cluster, clusters, systemNamespace
       controller
         .watches(projects, project => [projectKeyOf(project) ?? ''], { ownWrites: false })
         .watches(clusters, () => projectKeysOf(plans, cluster), { predicate: connectionChanged });
-      plans.subscribe(key => controller.add(key, { afterMs: STATUS_MS }));
+      plans.subscribe(changed);
       void Promise.all([plans.whenSynced(signal), clusters.whenSynced(signal)]).then(
         () => controller.start(signal),
         () => undefined,
@@ -120,9 +122,4 @@ async function verdictTold(client: Client, { metadata }: Project, signal: AbortS
   const live = await client.find(ProjectResource, { name, namespace }, { signal });
   if (!live?.metadata.deletionTimestamp || live.metadata.uid !== uid) return undefined;
   return deletionTold(live);
-}
-
-function connectionChanged(now: ClusterObject, old: ClusterObject | undefined): boolean {
-  const [is, was] = [now, old].map(object => isConditionTrue(object?.status?.conditions, 'Connected'));
-  return is !== was || !old;
 }

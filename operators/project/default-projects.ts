@@ -6,8 +6,8 @@ import {
   SYSTEM_PROJECT,
 } from '#api';
 import { type Client, type Informer, isConflict, Namespaces } from '#runtime';
+import type { MemberNamespace } from '../engagement/membership.ts';
 import { membershipManager } from '../engagement/namespace-fields.ts';
-import type { MemberNamespace } from './membership.ts';
 
 /** Which namespaces of one downstream belong to a project by their name, while they name none themselves. */
 export class DefaultProjects {

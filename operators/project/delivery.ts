@@ -9,11 +9,11 @@ import {
   isNotFound,
   isTooLarge,
 } from '#runtime';
+import { isTerminating } from '../engagement/membership.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
 import { type Copy, CopyTypes, type SharedKind, SourceTypes } from './kinds.ts';
 import { isFullyMarked, type Members } from './members.ts';
-import { isTerminating } from './membership.ts';
 
 export interface DeliveryContext {
   readonly client: Client;

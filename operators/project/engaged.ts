@@ -1,12 +1,13 @@
 import { type Cluster as ClusterObject, DEFAULT_PROJECT, ownerLabel, type Project, SYSTEM_PROJECT } from '#api';
 import type { Logger } from '#runtime';
 import { type Cluster, Controller, hasFinalizer, type Informer, type KubeObject } from '#runtime';
+import type { MemberNamespace } from '../engagement/membership.ts';
+import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
 import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
-import { type Deletions, FINALIZER } from './deletion.ts';
+import { FINALIZER } from './deletion.ts';
 import { type Copy, SHARED_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
-import type { MemberNamespace } from './membership.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
 import { type Plans, projectKeyOf } from './plans.ts';
 import { deletionTold } from './status-parts.ts';
@@ -15,7 +16,7 @@ export interface EngagedOptions {
   readonly cluster: Cluster;
   readonly fieldManager: string;
   readonly plans: Plans;
-  readonly deletions: Pick<Deletions, 'verdict'>;
+  readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   /** The Clusters of the hub. */
   readonly clusters: Informer<ClusterObject>;
   /** Namespaces of project `system` beside `kube-*`. */
@@ -38,15 +39,13 @@ export interface Observation {
 }
 
 /** Reconciles at once; as many requests are in flight at most for one cluster, so more would only wait. */
-const CONCURRENCY = 32;
+const CONCURRENCY = 64;
 
 /**
  * Every event of an outage is one more failure, so the delay is soon the longest; and nothing tells when the API
  * server is back, so the longest must be short enough to wait for.
  */
 export const BACKOFF_MS = [5, 30_000] as const;
-/** A status is written at most this often while copies come in. */
-export const STATUS_MS = 250;
 
 /**
  * The project operator's work on one engaged cluster: a controller over the downstream's namespaces, each

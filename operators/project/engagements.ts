@@ -1,6 +1,6 @@
-import type { Cluster as ClusterObject } from '#api';
+import type { Cluster as ClusterObject, Project } from '#api';
 import type { Informer, Manager } from '#runtime';
-import type { Deletions } from './deletion.ts';
+import type { Verdicts } from '../engagement/verdicts.ts';
 import { EngagedProjects } from './engaged.ts';
 import { ProjectEvents } from './events.ts';
 import { type Plans, projectKeysOf } from './plans.ts';
@@ -9,7 +9,7 @@ export interface EngagementsOptions {
   readonly manager: Manager;
   readonly fieldManager: string;
   readonly plans: Plans;
-  readonly deletions: Pick<Deletions, 'verdict'>;
+  readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly clusters: Informer<ClusterObject>;
   /** Namespaces of project `system` beside `kube-*`. */
   readonly systemNamespaces: readonly string[];

@@ -1,6 +1,6 @@
 import type { ProjectSpec } from '#api';
 import { type Client, Namespaces } from '#runtime';
-import type { MemberNamespace } from './membership.ts';
+import type { MemberNamespace } from '../engagement/membership.ts';
 
 type Fields = Readonly<Record<string, string>>;
 

@@ -2,12 +2,13 @@ import { ClusterResource, fieldManager, ProjectResource } from '#api';
 import { Controller } from '#runtime';
 import { FollowClusters } from '../engagement/follow.ts';
 import type { SetUp } from '../settings.ts';
-import { Deletions } from './deletion.ts';
-import { BACKOFF_MS, STATUS_MS } from './engaged.ts';
+import { projectVerdicts } from './deletion.ts';
+import { BACKOFF_MS } from './engaged.ts';
 import { Engagements } from './engagements.ts';
 import { Plans, projectKeyOf, projectKeysOf } from './plans.ts';
 import { type ProjectScope, reconcileProject } from './project.ts';
 import { HubSharedObjects, homeProjectKey } from './shared.ts';
+import { STATUS_MS, statusChanges } from './status-pace.ts';
 
 /**
  * The project operator: one controller over Projects in the hub, and on each engaged cluster one over its
@@ -20,8 +21,9 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
   const shared = new HubSharedObjects(hub);
   const plans = new Plans({ projects: hub.cache.informer(ProjectResource), shared, hub: () => hub.uid });
   const clusters = hub.cache.informer(ClusterResource);
-  const deletions = new Deletions(client, () => hub.uid);
+  const deletions = projectVerdicts(client, () => hub.uid);
   const now = Date.now;
+  const changed = statusChanges(() => controller, plans);
   const engagements = new Engagements({
     manager,
     fieldManager: manage,
@@ -29,7 +31,7 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
     deletions,
     clusters,
     systemNamespaces,
-    changed: key => controller.add(key, { afterMs: STATUS_MS }),
+    changed,
     now,
   });
   const scope: ProjectScope = {
@@ -57,9 +59,11 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
       engagements.start(signal);
       controller
         .watches(plans.projects, project => keys(projectKeyOf(project)), { ownWrites: false })
+        // the cluster operator may run in this process, and makes the default ones
+        .watches(plans.projects, project => keys(projectKeyOf(project)), { predicate: (_project, old) => !old })
         .watches(shared.namespaces, namespace => keys(homeProjectKey(namespace.metadata?.name ?? '')))
         .watches(clusters, cluster => projectKeysOf(plans, cluster.metadata.name ?? ''), { afterMs: STATUS_MS });
-      plans.subscribe(key => controller.add(key, { afterMs: STATUS_MS }));
+      plans.subscribe(changed);
       void Promise.all([plans.whenSynced(signal), clusters.whenSynced(signal)]).then(
         () => controller.start(signal),
         () => undefined,

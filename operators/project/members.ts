@@ -1,11 +1,9 @@
 import { ANNOTATION_HUB, ANNOTATION_OWNER_UID, LABEL_OWNER, LABEL_PLANE, PLANE_HUB } from '#api';
-import { type Cluster, dropBookkeeping, type Informer, Namespaces, type ResourceType } from '#runtime';
+import { type Cluster, dropBookkeeping, type Informer } from '#runtime';
+import { isTerminating, type MemberNamespace, memberNamespaces, membersOf } from '../engagement/membership.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
 import { type Copy, CopyTypes, SHARED_KINDS, type SharedKind, type Source } from './kinds.ts';
-import { isTerminating, type MemberNamespace, memberNamespaceOf, membershipOf } from './membership.ts';
 
-const MemberNamespaces = Namespaces as ResourceType<MemberNamespace>;
-const BY_PROJECT = 'project';
 const BY_NAMESPACE = 'namespace';
 const BY_OWNER = 'owner';
 const OWNER_PREFIX = 'project.';
@@ -20,11 +18,7 @@ export class Members {
   readonly #right = new WeakMap<Copy, Template>();
 
   constructor(cluster: Cluster) {
-    this.namespaces = cluster.cache.informer(MemberNamespaces, {
-      metadataOnly: true,
-      transform: { name: 'member', apply: memberNamespaceOf },
-    });
-    this.namespaces.addIndex(BY_PROJECT, namespace => [membershipOf(namespace) ?? '']);
+    this.namespaces = memberNamespaces(cluster);
     const copies = (kind: SharedKind) =>
       cluster.cache.informer(CopyTypes[kind], { ...MARKED, transform: { name: 'copy', apply: reduce } });
     this.copies = { Secret: copies('Secret'), ConfigMap: copies('ConfigMap') };
@@ -40,7 +34,7 @@ export class Members {
 
   /** The namespaces that name the project and are not on their way out. */
   of(project: string): MemberNamespace[] {
-    return this.namespaces.byIndex(BY_PROJECT, project).filter(namespace => !isTerminating(namespace));
+    return membersOf(this.namespaces, project);
   }
 
   /** The copies in a namespace that projects own. */

@@ -8,13 +8,14 @@ import {
   type Project,
 } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
+import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
+import type { Verdicts } from '../engagement/verdicts.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
-import { type Deletions, FINALIZER } from './deletion.ts';
+import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
 import { applyLabels, isAppliedByAnother, labelsAreRight } from './labels.ts';
 import type { Members } from './members.ts';
-import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from './membership.ts';
 import type { Plans } from './plans.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
@@ -24,7 +25,7 @@ export interface NamespaceScope {
   readonly plans: Plans;
   readonly members: Members;
   readonly conflicts: Conflicts;
-  readonly deletions: Pick<Deletions, 'verdict'>;
+  readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
   readonly hub: string;
   /** Told after each reconcile what can't be served in the namespace. */

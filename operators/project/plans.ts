@@ -18,8 +18,8 @@ export interface PlansOptions {
 }
 
 /**
- * The projects of the hub and what they share. Plans are computed once and kept until the project, one
- * of its shared objects or its namespace changes.
+ * The projects of the hub and what they share. That is computed once and kept until one of the shared objects or the
+ * project's namespace changes, or another project takes the name.
  */
 export class Plans {
   readonly projects: Informer<Project>;
@@ -30,8 +30,10 @@ export class Plans {
   constructor(options: PlansOptions) {
     this.#options = options;
     this.projects = options.projects;
-    const forget = (project: Project) => this.#plans.delete(projectKeyOf(project) ?? '');
-    this.projects.subscribe({ applied: forget, deleted: forget });
+    this.projects.subscribe({
+      applied: () => undefined,
+      deleted: project => this.#plans.delete(projectKeyOf(project) ?? ''),
+    });
     options.shared.subscribe(key => {
       this.#plans.delete(key);
       for (const listener of this.#listeners) listener(key);
@@ -57,7 +59,9 @@ export class Plans {
     const key = projectKeyOf(project) ?? '';
     const cached = this.#plans.get(key);
     if (cached && cached.project === project) return cached;
-    const plan = this.#compute(project);
+    // spec and status of a project change nothing of what it shares; copies are known to equal these very templates
+    const isSame = cached?.project.metadata.uid === project.metadata.uid;
+    const plan = cached && isSame ? { ...cached, project } : this.#compute(project);
     this.#plans.set(key, plan);
     return plan;
   }

@@ -23,7 +23,8 @@ import {
   TerminalError,
 } from '#runtime';
 import { isByAgent, releaseAgentStatus } from '../engagement/agent.ts';
-import { type Deletions, FINALIZER } from './deletion.ts';
+import type { Verdicts } from '../engagement/verdicts.ts';
+import { FINALIZER } from './deletion.ts';
 import type { Engagements } from './engagements.ts';
 import { ensureHome, homeState } from './home.ts';
 import type { Plans } from './plans.ts';
@@ -37,7 +38,7 @@ export interface ProjectScope {
   /** Every namespace of the hub. */
   readonly namespaces: Informer<KubeObject>;
   readonly clusters: Informer<ClusterObject>;
-  readonly deletions: Deletions;
+  readonly deletions: Verdicts<Project>;
   readonly engagements: Engagements;
   readonly now: () => number;
 }
@@ -225,12 +226,16 @@ function noCluster(cluster: string): Obstacle {
 function notEngaged({ clusters, engagements }: ProjectScope, cluster: string): Obstacle {
   if (engagements.get(cluster)) return { reason: 'Reading', message: `cluster ${cluster} is being read` };
   const object = clusters.get({ name: cluster });
-  return object ? notConnected(object) : noCluster(cluster);
+  if (!object) return noCluster(cluster);
+  const { conditions } = object.status ?? {};
+  if (!isConditionTrue(conditions, 'Connected') || isConditionTrue(conditions, 'Stalled')) return notConnected(object);
+  return { reason: 'Reading', message: `cluster ${cluster} is connected and about to be read` };
 }
 
 function notConnected({ metadata, status }: ClusterObject): Obstacle {
-  const connected = findCondition(status?.conditions, 'Connected');
-  const why = connected ? `: ${connected.message}` : '';
+  const stalled = findCondition(status?.conditions, 'Stalled');
+  const cause = stalled?.status === 'True' ? stalled : findCondition(status?.conditions, 'Connected');
+  const why = cause ? `: ${cause.message}` : '';
   return { reason: 'ClusterNotConnected', message: `cluster ${metadata.name} is not connected${why}` };
 }
 

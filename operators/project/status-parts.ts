@@ -1,5 +1,6 @@
 import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import {
+  byType,
   type Condition,
   type ConditionIntent,
   findCondition,
@@ -160,9 +161,4 @@ function merged(
 ): Condition[] {
   const observed = generation === undefined ? {} : { observedGeneration: generation };
   return byType(mergeConditions(own, intents, { now, ...observed }));
-}
-
-/** What several write comes in any order. */
-function byType(conditions: readonly Condition[]): Condition[] {
-  return [...conditions].sort((a, b) => (a.type < b.type ? -1 : 1));
 }

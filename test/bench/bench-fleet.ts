@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { LABEL_PROJECT, type Project, ProjectResource } from '#api';
 import { type Client, Namespaces } from '#runtime';
 import { bundle } from '../../hack/bundle/bundle.ts';
+import type { OperatorName } from '../../operators/run.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -15,29 +16,39 @@ export const HOME = `p-${CLUSTER}--${PROJECT}`;
 /** A hub, one downstream and the bundled operators, with one project of so many namespaces. */
 export interface BenchFleet {
   readonly fleet: Fleet;
+  /** The operator of this name. */
+  operator(name: OperatorName): OperatorProcess;
   readonly project: OperatorProcess;
   readonly namespaces: readonly string[];
   stop(): Promise<void>;
 }
 
-export async function startBenchFleet(count: number, log: (line: string) => void): Promise<BenchFleet> {
+export async function startBenchFleet(
+  count: number,
+  log: (line: string) => void,
+  names: readonly OperatorName[] = ['cluster', 'project'],
+): Promise<BenchFleet> {
   await bundle();
   const dir = mkdtempSync(join(tmpdir(), 'paddock-bench-'));
   const fleet = await startFleet();
-  const operators: OperatorProcess[] = [];
+  const operators = new Map<OperatorName, OperatorProcess>();
   const stop = async () => {
-    await Promise.allSettled(operators.map(operator => operator.stop()));
+    await Promise.allSettled([...operators.values()].map(operator => operator.stop()));
     await fleet.stop();
     rmSync(dir, { recursive: true, force: true });
   };
   try {
-    for (const name of ['cluster', 'project'] as const) {
+    for (const name of names) {
       const file = join(dir, `${name}.kubeconfig`);
       writeFileSync(file, fleet.operatorKubeconfig(name), { mode: 0o600 });
-      operators.push(await OperatorProcess.start(name, file));
+      operators.set(name, await OperatorProcess.start(name, file));
     }
-    const [, project] = operators;
-    if (!project) throw new Error('no project operator');
+    const operator = (name: OperatorName) => {
+      const found = operators.get(name);
+      if (!found) throw new Error(`no operator ${name}`);
+      return found;
+    };
+    const project = operator('project');
     await fleet.importCluster(fleet.edge());
     await fleet.connected(CLUSTER);
     log(`creating ${count} namespaces`);
@@ -54,7 +65,7 @@ export async function startBenchFleet(count: number, log: (line: string) => void
       },
     );
     await projectIs(fleet.hub.client, ({ status }) => status?.namespaces?.total === count, 'has its namespaces');
-    return { fleet, project, namespaces, stop };
+    return { fleet, operator, project, namespaces, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -70,8 +81,8 @@ export async function projectIs(hub: Client, holds: (project: Project) => boolea
   });
 }
 
-async function createNamespaces(client: Client, names: readonly string[]): Promise<void> {
+export async function createNamespaces(client: Client, names: readonly string[], project = PROJECT): Promise<void> {
   await Promise.all(
-    names.map(name => client.create(Namespaces, {}, { metadata: { name, labels: { [LABEL_PROJECT]: PROJECT } } })),
+    names.map(name => client.create(Namespaces, {}, { metadata: { name, labels: { [LABEL_PROJECT]: project } } })),
   );
 }

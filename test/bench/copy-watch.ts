@@ -1,33 +1,38 @@
-import type { Client } from '#runtime';
+import type { Client, KubeObject, ResourceType } from '#runtime';
 import { lines } from '../../runtime/frames.ts';
 import { type SecretObject, SecretType } from '../support/fleet.ts';
 
-/** What is waited for: one matching event in each of so many namespaces. */
-interface Expectation {
+/** What is waited for: one matching event in each of so many namespaces, or for each of so many objects of none. */
+interface Expectation<T> {
   readonly type: string;
-  readonly matches: (object: SecretObject) => boolean;
+  readonly matches: (object: T) => boolean;
   readonly seen: Set<string>;
   readonly count: number;
   readonly resolve: (at: number) => void;
 }
 
-/** A watch on Secrets apart from the operator's, which tells when the last of many was seen. */
-export class CopyWatch {
+/** A watch apart from the operator's, which tells when the last of many objects was seen. */
+export class ObjectWatch<T extends KubeObject> {
+  readonly #type: ResourceType<T>;
+  readonly #labelSelector: string;
   readonly #stop = new AbortController();
-  #expectation: Expectation | undefined;
+  #expectation: Expectation<T> | undefined;
   #done: Promise<void> | undefined;
 
+  constructor(type: ResourceType<T>, labelSelector: string) {
+    this.#type = type;
+    this.#labelSelector = labelSelector;
+  }
+
   async start(client: Client): Promise<void> {
-    const { items: _items, resourceVersion } = await client.list(SecretType, { labelSelector: WATCHED, limit: 1 });
-    const query = { resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds: '3600' };
-    const response = await client.watch(SecretType, { labelSelector: WATCHED }, query, this.#stop.signal);
-    this.#done = this.#read(response.body).catch(error => {
+    const { resourceVersion } = await client.list(this.#type, { labelSelector: this.#labelSelector, limit: 1 });
+    this.#done = this.#follow(client, resourceVersion).catch(error => {
       if (!this.#stop.signal.aborted) throw error;
     });
   }
 
   /** Resolves with the time (performance.now) at which the last of `count` namespaces had its event. */
-  async all(count: number, type: string, matches: (object: SecretObject) => boolean): Promise<number> {
+  async all(count: number, type: string, matches: (object: T) => boolean): Promise<number> {
     return await new Promise(resolve => {
       this.#expectation = { type, matches, seen: new Set(), count, resolve };
     });
@@ -38,16 +43,35 @@ export class CopyWatch {
     await this.#done;
   }
 
-  async #read(body: AsyncIterable<Buffer>): Promise<void> {
-    for await (const line of lines(body)) {
-      const { type, object }: { type: string; object: SecretObject } = JSON.parse(line);
-      const expected = this.#expectation;
-      if (!expected || type !== expected.type || !expected.matches(object)) continue;
-      expected.seen.add(object.metadata?.namespace ?? '');
-      if (expected.seen.size < expected.count) continue;
-      this.#expectation = undefined;
-      expected.resolve(performance.now());
+  /** An API server ends a watch that reads too slowly: it goes on where that one was. */
+  async #follow(client: Client, from: string): Promise<void> {
+    for (let resourceVersion = from; ; ) {
+      const query = { resourceVersion, allowWatchBookmarks: 'true', timeoutSeconds: '3600' };
+      const selection = { labelSelector: this.#labelSelector };
+      const response = await client.watch(this.#type, selection, query, this.#stop.signal);
+      for await (const line of lines(response.body)) {
+        const { type, object }: { type: string; object: T } = JSON.parse(line);
+        if (type === 'ERROR') throw new Error(`the watch cannot go on: ${line}`);
+        resourceVersion = object.metadata?.resourceVersion ?? resourceVersion;
+        this.#seen(type, object);
+      }
     }
+  }
+
+  #seen(type: string, object: T): void {
+    const expected = this.#expectation;
+    if (!expected || type !== expected.type || !expected.matches(object)) return;
+    expected.seen.add(object.metadata?.namespace ?? object.metadata?.name ?? '');
+    if (expected.seen.size < expected.count) return;
+    this.#expectation = undefined;
+    expected.resolve(performance.now());
+  }
+}
+
+/** A watch on the Secrets of the benchmark. */
+export class CopyWatch extends ObjectWatch<SecretObject> {
+  constructor() {
+    super(SecretType, WATCHED);
   }
 }
 

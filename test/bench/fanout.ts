@@ -6,51 +6,66 @@ import { type BenchFleet, HOME, projectIs, startBenchFleet } from './bench-fleet
 import { content, hasContent } from './content.ts';
 import { CopyWatch } from './copy-watch.ts';
 import { RawClient, type RawRequest } from './raw.ts';
-import { measureRaw } from './raw-rounds.ts';
-import { round } from './round.ts';
+import { measureRaw, type RawRound, rawFigures } from './raw-rounds.ts';
+import { median, round } from './round.ts';
 import { serverWrites } from './server-writes.ts';
 
 export interface FanoutOptions {
   readonly namespaces: number;
   /** Secrets in the downstream that have nothing to do with Paddock. */
   readonly unrelated: number;
+  /** How often bare client and operator take turns. */
+  readonly rounds: number;
   readonly log: (line: string) => void;
 }
 
 const REST_MS = 60_000;
 const NAME = 'shared';
 
-/** One shared Secret to many namespaces, beside a bare client that does the same writes in the same run. */
-export async function fanout({ namespaces: count, unrelated, log }: FanoutOptions): Promise<Record<string, unknown>> {
+/**
+ * One shared Secret to many namespaces, beside a bare client that does the same writes in the same run. They take
+ * turns, and medians of the rounds are compared: a machine that others use as well is twice as fast at one moment as
+ * at the next.
+ */
+export async function fanout({
+  namespaces: count,
+  unrelated,
+  rounds,
+  log,
+}: FanoutOptions): Promise<Record<string, unknown>> {
   const bench = await startBenchFleet(count, log);
   const watch = new CopyWatch();
   try {
     const edge = bench.fleet.edge();
     if (unrelated > 0) await createUnrelated(bench, unrelated, log);
     await watch.start(edge.client);
-    log('raw client');
-    const raw = await measureRaw(bench, watch);
-    log('operator');
-    const operator = await measureOperator(bench, watch);
-    log(`at rest for ${REST_MS / 1000} s`);
-    const idleWrites = await measureRest(bench);
-    const { rss, peak } = bench.project.memory();
-    const heap = await bench.project.metric('nodejs_heap_size_used_bytes');
-    const deleteSeconds = await measureDelete(bench, watch);
+    const [raws, operators]: [RawRound[], OperatorRound[]] = [[], []];
+    let rest: Rest | undefined;
+    for (let index = 1; index <= rounds; index += 1) {
+      log(`round ${index} of ${rounds}: raw client`);
+      raws.push(await measureRaw(bench, watch));
+      log(`round ${index} of ${rounds}: operator`);
+      const written = await measureWrites(bench, watch);
+      if (index === rounds) {
+        log(`at rest for ${REST_MS / 1000} s`);
+        rest = await measureRest(bench);
+      }
+      operators.push({ ...written, delete: await measureDelete(bench, watch) });
+    }
+    const raw = rawFigures(raws, count);
+    const middle = (phase: 'create' | 'update' | 'delete') => median(operators.map(operator => operator[phase]));
     return {
       namespaces: count,
       unrelated,
       ...raw,
-      createSeconds: operator.create,
-      updateSeconds: operator.update,
-      deleteSeconds,
-      createRatio: round(operator.create / raw.rawCreateSeconds),
-      updateRatio: round(operator.update / raw.rawUpdateSeconds),
-      requestsPerCopy: round(operator.requests / count, 4),
-      idleWritesPerMinute: idleWrites,
-      rssMiB: round(rss, 1),
-      rssPeakMiB: round(peak, 1),
-      heapMiB: round(heap / 1024 / 1024, 1),
+      createSeconds: middle('create'),
+      updateSeconds: middle('update'),
+      deleteSeconds: middle('delete'),
+      createRatio: round(middle('create') / raw.rawCreateSeconds),
+      updateRatio: round(middle('update') / raw.rawUpdateSeconds),
+      requestsPerCopy: round(Math.max(...operators.map(({ requests }) => requests)) / count, 4),
+      ...rest,
+      rounds: operators.map(({ create, update }, index) => ({ create, update, raw: bestOf(raws[index]) })),
     };
   } finally {
     await watch.stop();
@@ -58,11 +73,33 @@ export async function fanout({ namespaces: count, unrelated, log }: FanoutOption
   }
 }
 
+interface OperatorRound {
+  /** Seconds. */
+  readonly create: number;
+  readonly update: number;
+  readonly delete: number;
+  /** Made for the creates. */
+  readonly requests: number;
+}
+
+interface Rest {
+  readonly idleWritesPerMinute: number;
+  readonly rssMiB: number;
+  readonly rssPeakMiB: number;
+  readonly heapMiB: number;
+}
+
+/** The bare client's best seconds of a round. */
+function bestOf(raw: RawRound = new Map()): { create: number; update: number } {
+  const best = (phase: 'create' | 'update') => round(Math.min(...[...raw.values()].map(seconds => seconds[phase])));
+  return { create: best('create'), update: best('update') };
+}
+
 /** From the write in the hub to the last copy that a watch in the downstream saw. */
-async function measureOperator(
+async function measureWrites(
   { fleet, project, namespaces }: BenchFleet,
   watch: CopyWatch,
-): Promise<{ create: number; update: number; requests: number }> {
+): Promise<Omit<OperatorRound, 'delete'>> {
   const count = namespaces.length;
   const hub = fleet.hub.client;
   const before = await project.metric('rest_client_requests_total');
@@ -79,9 +116,11 @@ async function measureOperator(
 
 async function measureDelete({ fleet, namespaces }: BenchFleet, watch: CopyWatch): Promise<number> {
   const hub = fleet.hub.client;
-  return await timedWrite(watch, namespaces.length, 'DELETED', 'second', () =>
+  const seconds = await timedWrite(watch, namespaces.length, 'DELETED', 'second', () =>
     hub.delete(SecretType, { namespace: HOME, name: NAME }),
   );
+  await projectIs(hub, ({ status }) => status?.shared?.copies === 0, 'has no copies left');
+  return seconds;
 }
 
 async function timedWrite(
@@ -97,13 +136,21 @@ async function timedWrite(
   return round(((await last) - start) / 1000);
 }
 
-/** What the servers counted in a minute without a cause, leases left out. */
-async function measureRest({ fleet }: BenchFleet): Promise<number> {
+/** What the servers count in a minute without a cause, leases left out, and what the operator then holds. */
+async function measureRest({ fleet, project }: BenchFleet): Promise<Rest> {
   const sites = [fleet.hub.controlPlane, fleet.edge().controlPlane];
   await new Promise(resolve => setTimeout(resolve, 3_000)); // the last status of the update
   const before = await serverWrites(sites);
   await new Promise(resolve => setTimeout(resolve, REST_MS));
-  return (await serverWrites(sites)) - before;
+  const writes = (await serverWrites(sites)) - before;
+  const { rss, peak } = project.memory();
+  const heap = await project.metric('nodejs_heap_size_used_bytes');
+  return {
+    idleWritesPerMinute: writes,
+    rssMiB: round(rss, 1),
+    rssPeakMiB: round(peak, 1),
+    heapMiB: round(heap / 1024 / 1024, 1),
+  };
 }
 
 async function createSource(hub: Client): Promise<SecretObject> {

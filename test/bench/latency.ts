@@ -4,6 +4,7 @@ import { credentialsOf } from '../support/operators.ts';
 import { HOME, projectIs, startBenchFleet } from './bench-fleet.ts';
 import { CopyWatch } from './copy-watch.ts';
 import { RawClient } from './raw.ts';
+import { quantile, round } from './round.ts';
 
 /** One Secret, one namespace: from the write in the hub to the copy, beside what one raw write takes. */
 export async function latency({ rounds, log }: { rounds: number; log: (line: string) => void }): Promise<object> {
@@ -45,9 +46,9 @@ export async function latency({ rounds, log }: { rounds: number; log: (line: str
 }
 
 function summary(copies: number[], writes: number[], rounds: number): object {
-  const p50 = percentile(copies, 0.5);
-  const p99 = percentile(copies, 0.99);
-  const raw = { p50: percentile(writes, 0.5), p99: percentile(writes, 0.99) };
+  const p50 = quantile(copies, 0.5);
+  const p99 = quantile(copies, 0.99);
+  const raw = { p50: quantile(writes, 0.5), p99: quantile(writes, 0.99) };
   return {
     rounds,
     p50Ms: round(p50),
@@ -59,10 +60,4 @@ function summary(copies: number[], writes: number[], rounds: number): object {
   };
 }
 
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
-}
-
-const round = (value: number) => Number(value.toFixed(2));
 const data = (version: string) => ({ version: Buffer.from(version).toString('base64') });

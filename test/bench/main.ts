@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { access } from './access.ts';
 import { clusters } from './clusters.ts';
 import { fanout } from './fanout.ts';
 import { latency } from './latency.ts';
@@ -6,18 +7,21 @@ import { latency } from './latency.ts';
 const USAGE = `Usage: npm run bench -- <benchmark> [flags]
 
   fanout    one shared Secret to many namespaces, beside a bare client
-            --namespaces N [1000]   --unrelated N [0] other Secrets in the cluster
+            --namespaces N [1000]   --unrelated N [0] other Secrets in the cluster   --rounds N [5]
   latency   one shared Secret to one namespace, many times
             --rounds N [500]
   clusters  many idle clusters: memory and hub writes of each, time to connect all and to notice a dead one
             --count N [50]   --kills N [20]
+  access    bindings of one user in many namespaces and of many users in many projects, beside a bare client; one binding
+            --namespaces N [1000]   --rounds N [3]
 
   --json    print one JSON object and nothing else on standard output
 `;
 
-function wholeNumber(value: string, flag: string): number {
+function wholeNumber(value: string, flag: string, least = 0): number {
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 0) throw new Error(`${flag} "${value}" must be a whole number`);
+  if (!Number.isInteger(number) || number < least)
+    throw new Error(`${flag} "${value}" must be a whole number of at least ${least}`);
   return number;
 }
 
@@ -28,7 +32,7 @@ async function main(): Promise<void> {
       json: { type: 'boolean', default: false },
       namespaces: { type: 'string', default: '1000' },
       unrelated: { type: 'string', default: '0' },
-      rounds: { type: 'string', default: '500' },
+      rounds: { type: 'string' },
       count: { type: 'string', default: '50' },
       kills: { type: 'string', default: '20' },
     },
@@ -40,10 +44,17 @@ async function main(): Promise<void> {
         return await fanout({
           namespaces: wholeNumber(values.namespaces, '--namespaces'),
           unrelated: wholeNumber(values.unrelated, '--unrelated'),
+          rounds: wholeNumber(values.rounds ?? '5', '--rounds', 1),
           log,
         });
       case 'latency':
-        return await latency({ rounds: wholeNumber(values.rounds, '--rounds'), log });
+        return await latency({ rounds: wholeNumber(values.rounds ?? '500', '--rounds', 1), log });
+      case 'access':
+        return await access({
+          namespaces: wholeNumber(values.namespaces, '--namespaces', 1),
+          rounds: wholeNumber(values.rounds ?? '3', '--rounds', 1),
+          log,
+        });
       case 'clusters':
         return await clusters({
           count: wholeNumber(values.count, '--count'),

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { BUNDLE, NODE_ENVIRONMENT, NODE_FLAGS } from '../../hack/bundle/bundle.ts';
+import { BUNDLE } from '../../hack/bundle/bundle.ts';
+import { NODE_ENVIRONMENT, NODE_FLAGS } from '../../hack/bundle/node.ts';
 
 /** One operator as it is shipped: the bundle in a process of its own. */
 export class OperatorProcess {

@@ -3,9 +3,12 @@ import type { BenchFleet } from './bench-fleet.ts';
 import { content, hasContent } from './content.ts';
 import type { CopyWatch } from './copy-watch.ts';
 import { RawClient, type RawRequest } from './raw.ts';
-import { round } from './round.ts';
+import { median, round } from './round.ts';
 
-/** The bare client's figures: the best of the three concurrencies for each kind of write. */
+/** Seconds of each kind of write, for each number of requests in flight. */
+export type RawRound = ReadonlyMap<number, Readonly<Record<Phase, number>>>;
+
+/** The bare client's figures: of three concurrencies the best for each kind of write, in the median of the rounds. */
 export interface RawFigures {
   readonly rawCreateSeconds: number;
   readonly rawUpdateSeconds: number;
@@ -17,38 +20,43 @@ export interface RawFigures {
 
 type Phase = 'create' | 'update' | 'delete';
 
-interface Best {
-  seconds: number;
-  inFlight: number;
-}
-
 const IN_FLIGHT = [16, 32, 64] as const;
 const EVENTS: Readonly<Record<Phase, string>> = { create: 'ADDED', update: 'MODIFIED', delete: 'DELETED' };
 const VERSIONS: Readonly<Record<Phase, string>> = { create: 'first', update: 'second', delete: 'second' };
 const PHASES: readonly Phase[] = ['create', 'update', 'delete'];
 
 /** The writes that the operator will do, done bare: from the first request to the last event that a watch saw. */
-export async function measureRaw({ fleet, namespaces }: BenchFleet, watch: CopyWatch): Promise<RawFigures> {
+export async function measureRaw({ fleet, namespaces }: BenchFleet, watch: CopyWatch): Promise<RawRound> {
   const endpoint = await credentialsOf(fleet.edge().controlPlane.adminKubeconfig).resolve();
-  const unmeasured = (): Best => ({ seconds: Number.POSITIVE_INFINITY, inFlight: 0 });
-  const best: Record<Phase, Best> = { create: unmeasured(), update: unmeasured(), delete: unmeasured() };
+  const measured = new Map<number, Record<Phase, number>>();
   for (const inFlight of IN_FLIGHT) {
     const client = new RawClient(endpoint, inFlight);
     await client.warmUp();
     const versions = new Map<string, string>();
-    for (const phase of PHASES) {
-      const seconds = await measure({ client, watch, namespaces, phase, name: `raw-${inFlight}`, versions });
-      if (seconds < best[phase].seconds) best[phase] = { seconds, inFlight };
-    }
+    const seconds: Record<Phase, number> = { create: 0, update: 0, delete: 0 };
+    for (const phase of PHASES)
+      seconds[phase] = await measure({ client, watch, namespaces, phase, name: `raw-${inFlight}`, versions });
+    measured.set(inFlight, seconds);
     await client.close();
   }
+  return measured;
+}
+
+/** @param namespaces how many were written to */
+export function rawFigures(rounds: readonly RawRound[], namespaces: number): RawFigures {
+  const best = (phase: Phase) =>
+    IN_FLIGHT.map(inFlight => ({
+      inFlight,
+      seconds: median(rounds.map(round => round.get(inFlight)?.[phase] ?? 0)),
+    })).sort((a, b) => a.seconds - b.seconds)[0] ?? { inFlight: 0, seconds: 0 };
+  const [create, update, remove] = [best('create'), best('update'), best('delete')];
   return {
-    rawCreateSeconds: round(best.create.seconds),
-    rawUpdateSeconds: round(best.update.seconds),
-    rawDeleteSeconds: round(best.delete.seconds),
-    rawCreatesPerSecond: Math.round(namespaces.length / best.create.seconds),
-    rawUpdatesPerSecond: Math.round(namespaces.length / best.update.seconds),
-    rawInFlight: { create: best.create.inFlight, update: best.update.inFlight, delete: best.delete.inFlight },
+    rawCreateSeconds: round(create.seconds),
+    rawUpdateSeconds: round(update.seconds),
+    rawDeleteSeconds: round(remove.seconds),
+    rawCreatesPerSecond: Math.round(namespaces / create.seconds),
+    rawUpdatesPerSecond: Math.round(namespaces / update.seconds),
+    rawInFlight: { create: create.inFlight, update: update.inFlight, delete: remove.inFlight },
   };
 }
 

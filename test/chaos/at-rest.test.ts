@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
+import { DOWNSTREAM_POLICIES } from '../../operators/cluster/policies/generated/downstream.ts';
 import { Fleet } from '../support/fleet.ts';
 import { type AuditEvent, AuditedSite, describeRequest, isList, isWrite } from './audit.ts';
 import { type Picture, untilPicture } from './picture.ts';
@@ -39,7 +40,7 @@ function requests(since: Date): AuditEvent[] {
   return sites.flatMap(site => site.requests(since, isOperator));
 }
 
-test('1,000 copies at rest for a minute cost no write and no list, only watches, leases and heartbeats', async () => {
+test('1,000 copies at rest for a minute cost no write and no list, only watches, leases, heartbeats and a look at policies', async () => {
   const stage = new Stage(fleet, 'rest');
   const started = new Date();
   await stage.createHome('a');
@@ -61,10 +62,18 @@ test('1,000 copies at rest for a minute cost no write and no list, only watches,
 
   expect(seen.filter(isWrite).map(describeRequest)).toEqual([]);
   expect(seen.filter(isList).map(describeRequest)).toEqual([]);
+  // nothing watches the policies: the metadata of each is read by name, every 15 s
+  const looks = seen.filter(isLookAtPolicies);
+  expect(looks.length).toBeGreaterThan(0);
+  expect(looks.length).toBeLessThanOrEqual((REST_MS / 15_000 + 1) * DOWNSTREAM_POLICIES.length);
   // a watch is opened again after 300 s at the earliest
   const others = seen.filter(event => !isHeartbeat(event) && event.objectRef?.resource !== 'leases');
-  expect(others.map(describeRequest)).toEqual([]);
+  expect(others.filter(event => !isLookAtPolicies(event)).map(describeRequest)).toEqual([]);
 }, 400_000);
+
+function isLookAtPolicies({ verb, requestURI }: AuditEvent): boolean {
+  return verb === 'get' && requestURI.startsWith('/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic');
+}
 
 function isHeartbeat({ verb, requestURI }: AuditEvent): boolean {
   return verb === 'get' && requestURI === '/readyz';

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { untilStill } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import type { RunningOperators } from '../support/operators.ts';
 import { alike, type Picture, takePicture, untilPicture } from './picture.ts';
@@ -80,6 +81,7 @@ test('a cluster that falls silent keeps none waiting, costs the others no reques
   await Promise.all([one, two].map(stage => untilPicture(stage, full('1'), WITHIN)));
   await Promise.all([one, two].map(stage => stage.change('a', 'Secret', 'token', { value: '2' })));
   await Promise.all([one, two].map(stage => untilPicture(stage, full('2'), WITHIN)));
+  await untilStill(() => project.writes.length);
 
   // all of that came to pass while the silent one had nothing yet, and with one request for each copy
   expect((await takePicture(silent, ['a'])).namespaces).toEqual(alike(COUNT, { member: 'a', objects: [] }));

@@ -134,7 +134,7 @@ async function runWithDeathAt(write: number, scenario: Scenario, run: Run): Prom
   await scenario.change(run);
   const mortal = processes.start({
     operators: ['cluster', 'project'],
-    kubeconfig: fleet.hub.controlPlane.adminKubeconfig,
+    kubeconfig: fleet.severalKubeconfig(),
     killAtWrite: write,
     maxInFlight: 1, // so that what has been written when it dies is the first n of the writes, and no other
   });

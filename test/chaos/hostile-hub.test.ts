@@ -132,7 +132,7 @@ test('a project’s namespace is deleted with its shared objects: no copy goes w
   const guard = { metadata: { name: 'guard', finalizers: ['example.com/guard'] } };
   await fleet.hub.client.create(ContentTypes.ConfigMap, inHome, guard); // keeps the namespace terminating
 
-  await fleet.hub.client.delete(Namespaces, home);
+  await fleet.deleteHubNamespace(home.name);
   await eventually(async () => (await fleet.hub.client.list(ContentTypes.Secret, inHome)).items.length === 0, {
     ...WITHIN,
     what: 'the shared objects are gone',

@@ -1,31 +1,6 @@
-import type { Client, KubeObject, ResourceType } from '#runtime';
+import type { Client } from '#runtime';
+import { ClusterRoles, RoleBindings, Roles } from '../../operators/engagement/rbac-kinds.ts';
 
-interface Rule {
-  readonly apiGroups?: readonly string[];
-  readonly resources?: readonly string[];
-  readonly verbs: readonly string[];
-}
-
-interface RoleObject extends KubeObject {
-  readonly rules?: readonly Rule[];
-}
-
-interface BindingObject extends KubeObject {
-  readonly roleRef: object;
-  readonly subjects: readonly object[];
-}
-
-const rbac = (kind: string, plural: string, namespaced: boolean) => ({
-  group: 'rbac.authorization.k8s.io',
-  version: 'v1',
-  kind,
-  plural,
-  namespaced,
-});
-
-const ClusterRoles: ResourceType<RoleObject> = rbac('ClusterRole', 'clusterroles', false);
-const Roles: ResourceType<RoleObject> = rbac('Role', 'roles', true);
-const RoleBindings: ResourceType<BindingObject> = rbac('RoleBinding', 'rolebindings', true);
 const OPERATOR = 'paddock-project';
 
 /** Takes a resource out of the project operator's ClusterRole; the result puts it back. */
@@ -46,6 +21,6 @@ export async function allowSecretsIn(hub: Client, namespace: string): Promise<vo
   const rules = [{ apiGroups: [''], resources: ['secrets'], verbs: ['get', 'list', 'watch'] }];
   await hub.create(Roles, { namespace }, { metadata, rules });
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: metadata.name };
-  const subjects = [{ kind: 'ServiceAccount', name: OPERATOR, namespace: 'paddock-system' }];
+  const subjects = [{ kind: 'ServiceAccount' as const, name: OPERATOR, namespace: 'paddock-system' }];
   await hub.create(RoleBindings, { namespace }, { metadata, roleRef, subjects });
 }

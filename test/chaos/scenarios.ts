@@ -15,7 +15,9 @@ export interface Scenario {
   readonly leastWrites: number;
 }
 
-const COUNT = 5;
+/** Namespaces: a first, a last and one between, so that each kind of write is cut off at its beginning, midst and end. */
+const COUNT = 3;
+const COPIES = 2 * COUNT;
 const A = { member: 'a', team: 'a' };
 const B = { member: 'b', team: 'b' };
 const SPEC = { namespaceLabels: { team: 'a' } };
@@ -29,7 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
     before: async () => undefined,
     change: twoSources,
     end: TWO_SOURCES,
-    leastWrites: 18, // finalizer, namespace, five labels, ten copies, status
+    leastWrites: 2 + COUNT + COPIES + 1, // finalizer, namespace; labels; copies; status
   },
   {
     name: 'a project is created and gets its namespace',
@@ -38,7 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
       await stage.createProject('a', SPEC);
     },
     end: { namespaces: alike(COUNT, { ...A, objects: [] }), projects: { a: 'ready: 0 copies of 0 objects' } },
-    leastWrites: 8,
+    leastWrites: 2 + COUNT + 1,
   },
   {
     name: 'a shared object is updated',
@@ -47,9 +49,9 @@ export const SCENARIOS: readonly Scenario[] = [
     change: stage => stage.change('a', 'Secret', 'token', { value: '2' }),
     end: {
       namespaces: alike(COUNT, { ...A, objects: ['ConfigMap settings=1 of a', 'Secret token=2 of a'] }),
-      projects: { a: 'ready: 10 copies of 2 objects' },
+      projects: { a: `ready: ${COPIES} copies of 2 objects` },
     },
-    leastWrites: 5,
+    leastWrites: COUNT,
   },
   {
     name: 'a selector is narrowed',
@@ -60,10 +62,13 @@ export const SCENARIOS: readonly Scenario[] = [
     begin: TWO_SOURCES,
     change: stage => stage.change('a', 'Secret', 'token', { namespaces: 'tier=front' }),
     end: {
-      namespaces: [...alike(2, { ...A, objects: TWO }), ...alike(3, { ...A, objects: ['ConfigMap settings=1 of a'] })],
-      projects: { a: 'ready: 7 copies of 2 objects' },
+      namespaces: [
+        ...alike(2, { ...A, objects: TWO }),
+        ...alike(COUNT - 2, { ...A, objects: ['ConfigMap settings=1 of a'] }),
+      ],
+      projects: { a: `ready: ${COUNT + 2} copies of 2 objects` },
     },
-    leastWrites: 4,
+    leastWrites: COUNT - 2 + 1, // copies, status
   },
   {
     name: 'an immutable shared object is replaced',
@@ -75,7 +80,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     begin: {
       namespaces: alike(COUNT, { ...A, objects: ['Secret token=1 of a immutable'] }),
-      projects: { a: 'ready: 5 copies of 1 objects' },
+      projects: { a: `ready: ${COUNT} copies of 1 objects` },
     },
     change: async stage => {
       await stage.unshare('a', 'Secret', 'token');
@@ -83,9 +88,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     end: {
       namespaces: alike(COUNT, { ...A, objects: ['Secret token=2 of a immutable'] }),
-      projects: { a: 'ready: 5 copies of 1 objects' },
+      projects: { a: `ready: ${COUNT} copies of 1 objects` },
     },
-    leastWrites: 10,
+    leastWrites: 2 * COUNT,
   },
   {
     name: 'namespaces move to a project with a Secret of the same name',
@@ -101,9 +106,9 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     end: {
       namespaces: alike(COUNT, { ...B, objects: ['Secret token=of-b of b'] }),
-      projects: { a: 'ready: 0 copies of 2 objects', b: 'ready: 5 copies of 1 objects' },
+      projects: { a: 'ready: 0 copies of 2 objects', b: `ready: ${COUNT} copies of 1 objects` },
     },
-    leastWrites: 17, // five copies go, five change, five labels, two statuses
+    leastWrites: 3 * COUNT + 2, // a copy goes and one changes, and a label, in each; two statuses
   },
   {
     name: 'namespaces are detached',
@@ -113,7 +118,7 @@ export const SCENARIOS: readonly Scenario[] = [
       for (let number = 1; number <= COUNT; number++) await stage.move(number, null);
     },
     end: { namespaces: alike(COUNT, { objects: [] }), projects: { a: 'ready: 0 copies of 2 objects' } },
-    leastWrites: 16,
+    leastWrites: COPIES + COUNT + 1,
   },
   {
     name: 'a project is deleted that retains its namespaces',
@@ -121,7 +126,7 @@ export const SCENARIOS: readonly Scenario[] = [
     begin: TWO_SOURCES,
     change: stage => stage.deleteProject('a'),
     end: { namespaces: alike(COUNT, { objects: [] }), projects: { a: 'gone' } },
-    leastWrites: 22, // ten copies, five labels, five memberships, namespace, finalizer
+    leastWrites: COPIES + 2 * COUNT + 2, // copies; labels, memberships; namespace, finalizer
   },
   {
     name: 'a project is deleted with its namespaces',
@@ -133,10 +138,10 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     begin: {
       namespaces: alike(COUNT, { ...A, objects: ['Secret token=1 of a'] }),
-      projects: { a: 'ready: 5 copies of 1 objects' },
+      projects: { a: `ready: ${COUNT} copies of 1 objects` },
     },
     change: stage => stage.deleteProject('a'),
     end: { namespaces: [], projects: { a: 'gone' } },
-    leastWrites: 7,
+    leastWrites: COUNT + 2,
   },
 ];

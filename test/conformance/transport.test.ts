@@ -34,6 +34,17 @@ describe('the transport', () => {
     expect(client.transport.load).toEqual({ inFlight: 0, limit: 8 });
   });
 
+  test('requests that follow one another use one socket, those that run beside each other as many as they need', async () => {
+    const client = fake.connect({});
+    for (let i = 0; i < 20; i++) await get(client);
+    expect(proxy.totalConnections).toBe(1);
+    const inTurn = async () => {
+      for (let i = 0; i < 20; i++) await get(client);
+    };
+    await Promise.all([inTurn(), inTurn(), inTurn()]);
+    expect(proxy.totalConnections).toBeLessThanOrEqual(3);
+  });
+
   test('a delete with preconditions keeps its connection', async () => {
     const client = fake.connect({ maxInFlight: 2 });
     for (let i = 0; i < 10; i++)

@@ -72,6 +72,17 @@ describe('a watch that is broken', () => {
     expect(watches()).toBe(2);
   });
 
+  test('watches that are accepted and never bring anything, for as long as one looks: lists again', async () => {
+    world.server.faults.inject('halfOpen');
+    world.server.cutWatches();
+    for (const n of [1, 2]) {
+      world.server.store.update(configMap('a', { n }));
+      await converged(informer, world.server);
+    }
+    expect(lists().length).toBeGreaterThan(0);
+    expect(informer.known).toBe(true);
+  });
+
   test('bookmarks alone keep a quiet watch, and move its version on', async () => {
     world.server.store.advance(50);
     const version = world.server.store.resourceVersion;

@@ -95,10 +95,10 @@ export class World {
 
 export function configMap(
   name: string,
-  content: { n?: number | string; labels?: Record<string, string> } = {},
+  content: { n?: number | string; labels?: Record<string, string>; namespace?: string } = {},
 ): ConfigMap {
-  const { n = 0, labels } = content;
-  const metadata = { name, namespace: 'x', ...(labels ? { labels } : {}) };
+  const { n = 0, labels, namespace = 'x' } = content;
+  const metadata = { name, namespace, ...(labels ? { labels } : {}) };
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { n: String(n), text: 'žluťoučký kůň 🐎' } };
 }
 

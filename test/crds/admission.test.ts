@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { aCluster, aProject, type Case, type Manifest } from './case.ts';
+import { accessCases, bindingCases, templateCases } from './access.cases.ts';
+import { aBinding, aCluster, anAccess, aProject, aRoleTemplate, type Case, type Manifest } from './case.ts';
 import { clusterCases } from './clusters.cases.ts';
 import { Hub, type Status } from './hub.ts';
 import { projectCases } from './projects.cases.ts';
@@ -17,6 +18,9 @@ function causes({ details }: Status): string[] {
 describe.each([
   ['Cluster', clusterCases],
   ['Project', projectCases],
+  ['RoleTemplate', templateCases],
+  ['RoleTemplateBinding', bindingCases],
+  ['ClusterAccess', accessCases],
 ] as const)('%s', (_, cases) => {
   test.each(cases.map(each => [each.name, each] as const))(
     '%s',
@@ -62,6 +66,24 @@ test('the largest Project that the schema takes stays within the cost limits of 
   await hub.kubectl([...target, '-p', JSON.stringify(ledger)]);
 });
 
+test('the largest RoleTemplate and the largest binding that the schema takes stay within the cost limits', async () => {
+  const strings = (count: number, length: number) =>
+    Array.from({ length: count }, (_, i) => `a${i}`.padEnd(length, 'b'));
+  const rule = {
+    verbs: strings(32, 20),
+    apiGroups: strings(32, 40),
+    resources: strings(128, 40),
+    resourceNames: strings(16, 40),
+  };
+  const inherits = strings(32, 40);
+  const template = aRoleTemplate({ rules: Array(64).fill(rule), hubRules: Array(32).fill(rule), inherits });
+  const subjects = strings(500, 253).map(name => ({ kind: 'ServiceAccount', name, namespace: 'n'.repeat(63) }));
+  for (const object of [template, aBinding({ subjects })]) {
+    const { created, status } = await hub.dryRunCreate(object);
+    expect(created ? 'accepted' : status.message).toBe('accepted');
+  }
+});
+
 describe('defaults', () => {
   const created = async (object: Manifest) =>
     JSON.parse(await hub.kubectl(['create', '--dry-run=server', '-o', 'json', '-f', '-'], object)) as { spec: unknown };
@@ -96,6 +118,11 @@ describe('defaults', () => {
     });
   });
 
+  test('of a RoleTemplate and of a ClusterAccess', async () => {
+    expect((await created(aRoleTemplate())).spec).toEqual({ context: 'Project', locked: false });
+    expect((await created(anAccess())).spec).toEqual({ user: 'alice', ttl: '12h' });
+  });
+
   test('unknown fields are pruned where validation is not strict', async () => {
     const args = ['create', '--validate=ignore', '--dry-run=server', '-o', 'json', '-f', '-'];
     const object = JSON.parse(await hub.kubectl(args, aProject({ colour: 'blue' }))) as { spec: unknown };
@@ -123,6 +150,21 @@ describe('updates', () => {
     const kubeconfig = { secretRef: { name: 'moving' } };
     expect(await patch(target, { spec: { connection: { local: null, kubeconfig } } })).toBe('accepted');
     expect(await patch(target, { spec: { connection: { kubeconfig } } })).toMatch(/exactly one of local, kubeconfig/);
+  });
+
+  test('of a binding only the subjects may change, of a ClusterAccess nothing', async () => {
+    await hub.kubectl(['create', '-f', '-'], aBinding());
+    await hub.kubectl(['create', '-f', '-'], anAccess());
+    const binding = ['roletemplatebinding', 'deployers', '-n', 'c-edge-1', '--dry-run=server'];
+    const access = ['clusteraccess', 'alice', '-n', 'c-edge-1', '--dry-run=server'];
+    expect(await patch(binding, { spec: { subjects: [{ kind: 'Group', name: 'dev' }] } })).toBe('accepted');
+    const other = await patch(binding, { spec: { roleTemplateName: 'cluster-owner' } });
+    expect(other).toContain('spec.roleTemplateName: Invalid value');
+    expect(other).toContain('"cluster-owner" can\'t take the place of "cluster-member"');
+    for (const scope of [{ cluster: { name: 'edge-2' } }, { cluster: null, project: { cluster: 'edge-1', name: 'a' } }])
+      expect(await patch(binding, { spec: { scope } })).toMatch(/spec\.scope.*can't be changed/);
+    for (const spec of [{ user: 'bob' }, { groups: ['dev'] }, { ttl: '13h' }])
+      expect(await patch(access, { spec })).toMatch(/spec: Invalid value.*can't be changed/);
   });
 
   describe('of a quota of which a part is allocated', () => {

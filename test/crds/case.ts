@@ -1,7 +1,7 @@
 /** Any object as a user would write it, right or wrong. */
 export interface Manifest {
   readonly apiVersion: string;
-  readonly kind: 'Cluster' | 'Project';
+  readonly kind: 'Cluster' | 'Project' | 'RoleTemplate' | 'RoleTemplateBinding' | 'ClusterAccess';
   readonly metadata: Readonly<Record<string, unknown>>;
   readonly [field: string]: unknown;
 }
@@ -29,6 +29,33 @@ export function aCluster(spec: Readonly<Record<string, unknown>> = {}, name = 'e
 /** A Project of cluster edge-1 with this spec. */
 export function aProject(spec: Readonly<Record<string, unknown>> = {}, name = 'payments'): Manifest {
   return { apiVersion: API_VERSION, kind: 'Project', metadata: { name, namespace: 'c-edge-1' }, spec };
+}
+
+/** A RoleTemplate with this spec, of context Project unless the spec says otherwise. */
+export function aRoleTemplate(spec: Readonly<Record<string, unknown>> = {}, name = 'deployer'): Manifest {
+  return { apiVersion: API_VERSION, kind: 'RoleTemplate', metadata: { name }, spec: { context: 'Project', ...spec } };
+}
+
+/** A RoleTemplateBinding of alice in cluster edge-1, unless the spec says otherwise. */
+export function aBinding(spec: Readonly<Record<string, unknown>> = {}, name = 'deployers'): Manifest {
+  const subjects = [{ kind: 'User', name: 'alice' }];
+  const whole = { roleTemplateName: 'cluster-member', subjects, scope: { cluster: { name: 'edge-1' } }, ...spec };
+  return {
+    apiVersion: API_VERSION,
+    kind: 'RoleTemplateBinding',
+    metadata: { name, namespace: 'c-edge-1' },
+    spec: whole,
+  };
+}
+
+/** A ClusterAccess of alice to cluster edge-1 with this spec. */
+export function anAccess(spec: Readonly<Record<string, unknown>> = {}, name = 'alice'): Manifest {
+  return {
+    apiVersion: API_VERSION,
+    kind: 'ClusterAccess',
+    metadata: { name, namespace: 'c-edge-1' },
+    spec: { user: 'alice', ...spec },
+  };
 }
 
 /** What the cases of one field have in common. */

@@ -4,8 +4,15 @@ import { eventually } from '../support/eventually.ts';
 import type { Manifest } from './case.ts';
 
 const CRDS = fileURLToPath(new URL('../../crds', import.meta.url));
-const CLUSTERS = '/apis/paddock.dev/v1alpha1/clusters';
-const PROJECTS = '/apis/paddock.dev/v1alpha1/namespaces/c-edge-1/projects';
+const API = '/apis/paddock.dev/v1alpha1';
+/** Where objects of each kind are created. */
+const PATHS: Readonly<Record<Manifest['kind'], string>> = {
+  Cluster: `${API}/clusters`,
+  Project: `${API}/namespaces/c-edge-1/projects`,
+  RoleTemplate: `${API}/roletemplates`,
+  RoleTemplateBinding: `${API}/namespaces/c-edge-1/roletemplatebindings`,
+  ClusterAccess: `${API}/namespaces/c-edge-1/clusteraccesses`,
+};
 
 /** The part of metav1.Status that says why an object was refused. */
 export interface Status {
@@ -33,10 +40,8 @@ export class Hub {
     await this.kubectl(['apply', '--server-side', '-f', CRDS]);
     await this.kubectl(['create', 'namespace', 'c-edge-1']);
     const { api } = this.controlPlane;
-    await eventually(async () => (await api.ok(CLUSTERS)) && (await api.ok(PROJECTS)), {
-      timeoutMs: 30_000,
-      what: 'clusters and projects are served',
-    });
+    for (const [kind, path] of Object.entries(PATHS))
+      await eventually(() => api.ok(path), { timeoutMs: 30_000, what: `${kind} is served` });
   }
 
   async stop(): Promise<void> {
@@ -55,7 +60,7 @@ export class Hub {
   async dryRunCreate(object: Manifest): Promise<{ created: boolean; status: Status }> {
     const response = await this.controlPlane.api.request({
       method: 'POST',
-      path: `${object.kind === 'Cluster' ? CLUSTERS : PROJECTS}?dryRun=All&fieldValidation=Strict`,
+      path: `${PATHS[object.kind]}?dryRun=All&fieldValidation=Strict`,
       body: object,
     });
     return { created: response.status === 201, status: JSON.parse(response.text) as Status };

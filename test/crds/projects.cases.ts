@@ -11,6 +11,9 @@ const names: Case[] = [
   ...fieldCases({ field: 'metadata.name', rule: /must not contain "--"/, object: name => aProject({}, name) }, [
     ['a--b', 'a-b'],
   ]),
+  ...fieldCases({ field: 'metadata.name', rule: /must not be "any"/, object: name => aProject({}, name) }, [
+    ['any', 'any-1'],
+  ]),
   {
     name: 'displayName past 256 bytes',
     field: 'spec.displayName',

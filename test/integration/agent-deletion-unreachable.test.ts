@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Cluster, ClusterResource } from '#api';
 import { ApiError, type KubeObject } from '#runtime';
-import { ClusterRoleBindings, ClusterRoles } from '../../operators/cluster/registration/kinds.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
 import { givenTwoSources, twoSourcesPicture } from '../chaos/given.ts';
 import { untilPicture } from '../chaos/picture.ts';
@@ -90,17 +89,14 @@ test('the right to remove itself gives an agent no other', async () => {
   const { edge } = agents;
   const client = adminClient(agentKubeconfig(edge));
   const here = { namespace: 'paddock-system', name: 'paddock-agent' };
-  const everywhere = { name: 'paddock-agent' };
+  const other = { namespace: 'kube-system', name: 'other' };
   const admin = { apiGroups: ['*'], resources: ['*'], verbs: ['*'] };
-  const subjects = [{ kind: 'ServiceAccount', name: 'default', namespace: 'default' }];
   try {
     const attempts = [
-      client.mergePatch<KubeObject>(ClusterRoles, everywhere, { rules: [admin] }),
       client.mergePatch<KubeObject>(Roles, here, { rules: [admin] }),
-      client.mergePatch<KubeObject>(ClusterRoleBindings, everywhere, { subjects }),
       client.mergePatch<KubeObject>(Deployments, here, { spec: { replicas: 0 } }),
-      client.delete(ClusterRoles, { name: 'view' }),
-      client.delete(ClusterRoleBindings, { name: 'cluster-admin' }),
+      client.delete(Roles, other),
+      client.delete(Deployments, other),
     ];
     const codes = (await Promise.allSettled(attempts)).map(result =>
       result.status === 'rejected' && result.reason instanceof ApiError ? result.reason.code : result.status,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Cluster, ClusterResource } from '#api';
 import { isForbidden, type KubeObject, Namespaces } from '#runtime';
-import { ClusterRoles } from '../../operators/cluster/registration/kinds.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
+import { ClusterRoles } from '../../operators/engagement/rbac-kinds.ts';
 import { givenTwoSources, twoSourcesPicture } from '../chaos/given.ts';
 import { alike, type Picture, untilPicture } from '../chaos/picture.ts';
 import { Stage } from '../chaos/stage.ts';

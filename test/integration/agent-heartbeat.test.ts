@@ -3,10 +3,10 @@ import { ClusterResource, clusterNamespace } from '#api';
 import { type Clock, systemClock } from '#runtime';
 import { AgentProcess } from '../support/agent-process.ts';
 import { agentKubeconfig, applyManifest, createAgentCluster, manifestOf, startAgent } from '../support/agents.ts';
+import { ReadyzShim } from '../support/api-shim.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { credentialsOf, type RunningOperators } from '../support/operators.ts';
-import { ReadyzShim } from '../support/readyz-shim.ts';
 import { ClusterFixture, FAST } from './cluster-fixture.ts';
 import { LeaseType } from './registration-fixture.ts';
 

@@ -1,13 +1,9 @@
 import { expect } from '@jest/globals';
 import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
-import {
-  AGENT_ACCOUNT,
-  ClusterRoleBindings,
-  ClusterRoles,
-  RoleBindings,
-  ServiceAccounts,
-} from '../../operators/cluster/registration/kinds.ts';
+import { AGENT_ACCOUNT } from '../../operators/cluster/registration/kinds.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
+import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
+import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import type { Stage } from '../chaos/stage.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { type Fleet, SecretType, type Site } from '../support/fleet.ts';
@@ -61,7 +57,7 @@ export async function untilInstalled(site: Site, wanted: readonly string[]): Pro
 /** Waits until nothing is left in the hub of what an agent of this cluster is and may do there. */
 export async function agentGoneFromHub({ hub }: Fleet, cluster: string): Promise<void> {
   await hubNamespacesGone(hub, cluster);
-  const own = `paddock:agent:${cluster}`;
+  const own = `paddock-agent:${cluster}`;
   await eventually(
     async () => {
       const left = await Promise.all([

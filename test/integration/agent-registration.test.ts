@@ -3,7 +3,7 @@ import { clusterNamespace } from '#api';
 import { type Clock, findCondition, systemClock } from '#runtime';
 import { newAuthority } from '../../hack/control-plane/certificates.ts';
 import { CREDENTIAL } from '../../operators/agent/credential.ts';
-import { claimsOf } from '../../operators/cluster/registration/token.ts';
+import { claimsOf } from '../../operators/engagement/token.ts';
 import {
   applyRegistration,
   endingAt,

@@ -20,7 +20,7 @@ export const get = (path: string): UserRequest => ({ method: 'GET', path });
 export const post = (path: string, body: object): UserRequest => ({ method: 'POST', path, body });
 export const put = (path: string, body: object): UserRequest => ({ method: 'PUT', path, body });
 export const patch = (path: string, body: object): UserRequest => ({ method: 'PATCH', path, body });
-const jsonPatch = (path: string, body: object): UserRequest => ({
+export const jsonPatch = (path: string, body: object): UserRequest => ({
   ...patch(path, body),
   contentType: JSON_PATCH,
 });
@@ -30,6 +30,11 @@ export const named = (name: string) => ({ metadata: { name } });
 export const held = (name: string) => ({ metadata: { name, finalizers: ['a.example/hold'] } });
 const JSON_PATCH = 'application/json-patch+json';
 const APPLY = 'application/apply-patch+yaml';
+/** A server-side apply that takes fields from others. */
+export const apply = (path: string, body: object): UserRequest => ({
+  ...patch(`${path}?fieldManager=test&force=true`, body),
+  contentType: APPLY,
+});
 
 export const ONLY = (name: string) => `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`;
 
@@ -67,6 +72,10 @@ const binding = {
   subjects: [{ kind: 'ServiceAccount', name: 'agent', namespace: C_OWN }],
 };
 
+const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
+/** Of the hub, where the agent has nothing to guard; in its own cluster it may. */
+const POLICIES = `${ADMISSION}/validatingadmissionpolicies`;
+
 /** Refused by RBAC, which knows the verb and the resource. */
 export const FORBIDDEN: readonly (readonly [what: string, request: UserRequest])[] = [
   ['list all Clusters', get(`${PADDOCK}/clusters`)],
@@ -86,6 +95,18 @@ export const FORBIDDEN: readonly (readonly [what: string, request: UserRequest])
   ['delete a Project', remove(paddock(C_OWN, 'projects/payments'))],
   ['create a RoleTemplateBinding', post(paddock(C_OWN, 'roletemplatebindings'), named('grab'))],
   ['create a RoleTemplate', post(`${PADDOCK}/roletemplates`, named('grab'))],
+  ['read a policy of the hub', get(`${POLICIES}/paddock-agent-secrets`)],
+  ['change a policy of the hub', patch(`${POLICIES}/paddock-agent-secrets`, {})],
+  ['delete a policy of the hub', remove(`${POLICIES}/paddock-membership`)],
+  [
+    'bind a policy in the hub',
+    apply(`${ADMISSION}/validatingadmissionpolicybindings/paddock-membership`, {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingAdmissionPolicyBinding',
+      ...named('paddock-membership'),
+      spec: { policyName: 'paddock-membership', validationActions: ['Audit'] },
+    }),
+  ],
   ['read its registration', get(core(C_OWN, 'secrets/registration'))],
   ['read agent-credential', get(core(C_OWN, 'secrets/agent-credential'))],
   ['read a kubeconfig', get(core(C_OWN, 'secrets/kubeconfig'))],

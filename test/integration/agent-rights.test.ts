@@ -1,12 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterResource, clusterNamespace, LABEL_CLUSTER, LABEL_PROJECT_HOME, ProjectResource } from '#api';
 import { type KubeObject, Namespaces } from '#runtime';
-import {
-  ClusterRoleBindings,
-  ClusterRoles,
-  RoleBindings,
-  ServiceAccounts,
-} from '../../operators/cluster/registration/kinds.ts';
+import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
+import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { createAgentCluster, manifestOf } from '../support/agents.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
@@ -240,7 +236,7 @@ test('a namespace that only bears the labels of a project is not opened to an ag
 
 test('rights that somebody changes or takes are put right, and a foreign object in their place is named', async () => {
   const { client } = fleet.hub;
-  const own = { name: `paddock:agent:${OWN}` };
+  const own = { name: `paddock-agent:${OWN}` };
   await client.mergePatch(ClusterRoles, own, { rules: [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }] });
   const at = { namespace: C_OTHER, name: 'paddock-agent' };
   const { metadata, ...role } = await client.get<KubeObject>(RoleBindings, at);

@@ -52,7 +52,11 @@ test('the manifest is all that it takes', async () => {
   const connected = await fleet.connected('remote-1');
 
   expect(connected.status?.agent).toEqual({ version: 'v0.0.0-test', replicas: 1 });
-  expect(findCondition(connected.status?.conditions, 'Ready')?.status).toBe('True');
+  // with its first heartbeat the agent can't know yet whether it may claim and guard the cluster
+  await eventually(async () => findCondition((await cluster()).status?.conditions, 'Ready')?.status === 'True', {
+    timeoutMs: 20_000,
+    what: 'the Cluster is Ready',
+  });
 }, 60_000);
 
 test('the token of the manifest dies when it was used', async () => {

@@ -161,6 +161,39 @@ test('a Project made while its Cluster is deleted is given nothing and keeps nob
   await untilPicture(stage, HANDED_BACK, WITHIN);
 });
 
+test('one that is made again while its namespace downstream goes waits for it, and is claimed in a new one', async () => {
+  cluster = await importAgain(fleet, edge);
+  await edge.client.mergePatch(ConfigMaps, CLAIM, { metadata: { finalizers: ['example.org/held'] } });
+  await deleteCluster();
+  await history.gone(cluster);
+  await hubNamespacesGone(fleet.hub, 'edge-1');
+  const held = await claim();
+
+  const again = importAgain(fleet, edge);
+  const ready = async () => {
+    const found = await fleet.hub.client.find(ClusterResource, { name: 'edge-1' });
+    return findCondition(found?.status?.conditions, 'Ready');
+  };
+  try {
+    await eventually(async () => (await ready())?.reason === 'ClaimFailed', {
+      ...WITHIN,
+      what: 'it says that it waits',
+    });
+    expect((await ready())?.message).toMatch(
+      /paddock-system is being deleted.*it is claimed when that namespace is gone/,
+    );
+    expect((await claim())?.data).toEqual(held?.data);
+  } finally {
+    await edge.client.mergePatch(ConfigMaps, CLAIM, { metadata: { finalizers: null } });
+  }
+
+  cluster = await again;
+  expect((await claim())?.metadata?.uid).not.toBe(held?.metadata?.uid);
+  expect((await claim())?.data?.cluster).toBe(cluster.metadata.uid);
+  await deleteCluster();
+  await history.gone(cluster);
+});
+
 test('a claim of somebody else’s: nothing is touched there, and the hub’s side goes', async () => {
   cluster = await importAgain(fleet, edge);
   const stage = await given('foreign');

@@ -124,6 +124,9 @@ rules:
 - {nonResourceURLs: [/readyz, /version, /apis], verbs: [get]}
 - {apiGroups: [""], resources: [namespaces], verbs: [get, create]}
 - {apiGroups: [""], resources: [configmaps], verbs: [get, list, watch, create]}
+- apiGroups: [admissionregistration.k8s.io]
+  resources: [validatingadmissionpolicies, validatingadmissionpolicybindings]
+  verbs: [get]
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
@@ -157,6 +160,7 @@ subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: narrow}]
 
 test('a cluster that goes away keeps its nodes as they were', async () => {
   const { status } = await cluster.clusters.get(NAME);
+  await cluster.losesHeartbeatAfter('4s');
   await cluster.edge.controlPlane.stopApiServer();
   await cluster.clusters.becomes(NAME, 'Connected', { status: 'Unknown', reason: 'HeartbeatLost' });
 

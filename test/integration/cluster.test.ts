@@ -118,7 +118,7 @@ describe('a pushed Cluster', () => {
 
     await clusters.putKubeconfig('edge-1', other);
 
-    await eventually(async () => (await heartbeats()) >= start + 2, { timeoutMs: 10_000, what: 'two heartbeats' });
+    await eventually(async () => (await heartbeats()) >= start + 2, { timeoutMs: 30_000, what: 'two heartbeats' });
     expect((await clusters.get('edge-1')).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
     expect(writesSince(writes)).toEqual([]);
   });
@@ -133,7 +133,7 @@ describe('a pushed Cluster', () => {
 
     await hub.client.mergePatch(ClusterResource, { name: 'edge-1' }, { spec: { connection } });
 
-    await eventually(async () => (await heartbeats()) >= start + 2, { timeoutMs: 10_000, what: 'two heartbeats' });
+    await eventually(async () => (await heartbeats()) >= start + 2, { timeoutMs: 30_000, what: 'two heartbeats' });
     expect((await clusters.condition('edge-1', 'Connected'))?.status).toBe('True');
     const back = { kubeconfig: { secretRef: { name: 'edge-1' } } };
     const { metadata: current } = await hub.client.mergePatch(

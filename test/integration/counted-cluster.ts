@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import type { ClusterStatus } from '#api';
+import { ClusterResource, type ClusterStatus } from '#api';
 import type { KubeObject, ResourceType } from '#runtime';
 import { startControlPlane } from '../../hack/control-plane/control-plane.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
@@ -36,6 +36,7 @@ export class CountedCluster {
     const [{ hub }, edge] = await Promise.all([startFleet({ downstreams: 0 }), startEdge()]);
     const started = new CountedCluster(new Fleet(hub, [edge]));
     await started.clusters.createPushed(NAME);
+    await started.losesHeartbeatAfter('30s'); // a busy machine is no reason for a write
     await started.useKubeconfig(edge.controlPlane.adminKubeconfig);
     await started.clusters.becomes(NAME, 'NodesReady', { status: 'True' });
     return started;
@@ -43,6 +44,10 @@ export class CountedCluster {
 
   async stop(): Promise<void> {
     await this.fleet.stop();
+  }
+
+  async losesHeartbeatAfter(timeout: string): Promise<void> {
+    await this.fleet.hub.client.mergePatch(ClusterResource, { name: NAME }, { spec: { heartbeat: { timeout } } });
   }
 
   /** Connects by another credential. */

@@ -32,6 +32,7 @@ export const GONE_MS = 60_000;
 export class ClusterHistory {
   readonly #fleet: Fleet;
   readonly #seen: Cluster[] = [];
+  readonly #gone = new Set<string | undefined>();
   readonly #stop = new AbortController();
 
   private constructor(fleet: Fleet) {
@@ -45,6 +46,7 @@ export class ClusterHistory {
     const emit = (event: WatchEvent<Cluster>) => {
       if (event.type === 'InitDone') resolve();
       if ('object' in event) history.#seen.push(event.object);
+      if (event.type === 'Delete') history.#gone.add(event.object.metadata.uid);
     };
     void new Watcher({ type: ClusterResource, emit }).run(fleet.hub.client, history.#stop.signal);
     await promise;
@@ -66,10 +68,8 @@ export class ClusterHistory {
   /** Waits until the Cluster is gone; returns its last condition Cleaned. */
   async gone({ metadata }: Cluster, timeoutMs = GONE_MS): Promise<Condition | undefined> {
     const { name = '', uid } = metadata;
-    await eventually(async () => (await this.#fleet.hub.client.find(ClusterResource, { name }))?.metadata.uid !== uid, {
-      timeoutMs,
-      what: `Cluster ${name} is gone`,
-    });
+    // by the same watch as its states: another answer might come before the last of them
+    await eventually(() => this.#gone.has(uid), { timeoutMs, what: `Cluster ${name} is gone` });
     const last = () => this.#seen.findLast(seen => seen.metadata.uid === uid);
     return findCondition(last()?.status?.conditions, 'Cleaned');
   }
@@ -117,6 +117,10 @@ export async function importAgain(fleet: Fleet, site: Site, spec: Partial<Cluste
     timeoutMs: GONE_MS,
     what: 'its Secret is written',
   });
-  await fleet.connected(name, 'True', GONE_MS);
+  const isClaimed = async () => {
+    const found = await client.find(ClusterResource, { name });
+    return findCondition(found?.status?.conditions, 'Ready')?.status === 'True';
+  };
+  await eventually(isClaimed, { timeoutMs: GONE_MS, what: `Cluster ${name} is Ready` });
   return created;
 }

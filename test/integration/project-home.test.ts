@@ -94,7 +94,7 @@ describe('the project’s namespace in the hub', () => {
     });
   });
 
-  test('deleted by somebody is made again; no copy goes while it is on its way out', async () => {
+  test('deleted all the same is made again; no copy goes while it is on its way out', async () => {
     const [secret, holder] = [aSecret('db'), aConfigMap('holder')];
     const project = await fleet.project('lost');
     await project.members(['lost-1']);
@@ -104,7 +104,7 @@ describe('the project’s namespace in the hub', () => {
     await fleet.hub.create(ContentTypes.ConfigMap, { namespace: project.home }, holder.build(project.home));
     await edit(fleet.hub, holder, project.home, { metadata: { finalizers: ['example.com/hold'] } });
 
-    await fleet.hub.delete(Namespaces, { name: project.home });
+    await fleet.fleet.deleteHubNamespace(project.home);
     await project.condition('Ready', 'False', 'NamespacePending');
     await eventually(async () => !(await find(fleet.hub, secret, project.home)), {
       timeoutMs: WITHIN_MS,

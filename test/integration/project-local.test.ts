@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LABEL_PROJECT } from '#api';
-import { Namespaces } from '#runtime';
+import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
+import { installManifests } from '../../hack/dev/hub-objects.ts';
 import { find, namespaceGone, namespaceThat } from '../support/cluster-objects.ts';
+import { eventually } from '../support/eventually.ts';
 import { aConfigMap, aSecret, base64, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
+
+const PolicyBindings: ResourceType<KubeObject> = {
+  group: 'admissionregistration.k8s.io',
+  version: 'v1',
+  kind: 'ValidatingAdmissionPolicyBinding',
+  plural: 'validatingadmissionpolicybindings',
+  namespaced: false,
+};
 
 let fleet: ProjectFleet;
 beforeAll(async () => {
@@ -52,8 +62,11 @@ describe('where the hub is the cluster', () => {
     const before = await find(fleet.hub, secret, project.home);
 
     const label = { metadata: { labels: { [LABEL_PROJECT]: 'self' } } };
+    const attach = (name: string) => fleet.hub.mergePatch(Namespaces, { name }, label);
+    await expect(attach(project.home)).rejects.toThrow('in no project');
+    await fleet.hub.delete(PolicyBindings, { name: 'paddock-namespaces' }); // the operator holds to it all the same
     for (const name of [project.home, 'c-local', 'paddock-system'])
-      await fleet.hub.mergePatch(Namespaces, { name }, label);
+      await eventually(() => attach(name), { timeoutMs: 20_000, what: `${name} is labelled` });
     await project.settle(['self-1'], aConfigMap('marker'));
 
     expect(await find(fleet.hub, secret, project.home)).toEqual(before);
@@ -63,6 +76,7 @@ describe('where the hub is the cluster', () => {
       expect(metadata?.labels).not.toHaveProperty('team');
       await fleet.hub.mergePatch(Namespaces, { name }, { metadata: { labels: { [LABEL_PROJECT]: null } } });
     }
+    await installManifests(fleet.fleet.hub.controlPlane);
   });
 
   test('a source that was made from a copy, marks and all, is not taken for one', async () => {

@@ -178,6 +178,8 @@ describe('a namespace', () => {
     await fleet.downstream.mergePatch(ContentTypes.ConfigMap, { namespace: ending, name: own.name }, held);
 
     await fleet.downstream.delete(Namespaces, { name: ending });
+    // each watch has a socket of its own: what is shared now could be seen before
+    await project.status(status => expect(status.namespaces).toEqual({ total: 1, names: [staying] }));
     await project.share(late);
     await project.copy(late, staying);
 

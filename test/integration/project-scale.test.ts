@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ANNOTATION_NAMESPACES } from '#api';
-import { eventually } from '../support/eventually.ts';
+import { eventually, untilStill } from '../support/eventually.ts';
 import { aSecret, base64, type ContentObject, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
@@ -40,6 +40,7 @@ async function copiesIn(namespaces: readonly string[], holds: (copy: ContentObje
 async function writesDuring(act: () => Promise<void>): Promise<Record<string, number>> {
   const before = fleet.writesTo(members).length;
   await act();
+  await untilStill(() => fleet.writes.length);
   const counts: Record<string, number> = {};
   for (const { method, status } of fleet.writesTo(members).slice(before))
     counts[`${method} ${status}`] = (counts[`${method} ${status}`] ?? 0) + 1;

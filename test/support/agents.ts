@@ -6,6 +6,9 @@ import { eventually } from './eventually.ts';
 import { type Fleet, SecretType, type Site } from './fleet.ts';
 import { credentialsOf } from './operators.ts';
 
+/** How tests connect their cluster that are run once for each way: see jest.config.js. */
+export const BY_AGENT = Reflect.get(globalThis, 'CONNECTION') === 'agent';
+
 /** An agent in this process, as the ServiceAccount that its manifest makes. */
 export interface RunningAgent {
   stop(): Promise<void>;

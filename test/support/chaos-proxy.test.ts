@@ -119,6 +119,15 @@ describe('ChaosProxy', () => {
     await other.echo('y');
   });
 
+  test('silenced, connections that exist stay open and pass nothing; new ones do', async () => {
+    const old = open();
+    await old.echo('a');
+    proxy.silence();
+    old.socket.write('b');
+    await open().echo('c');
+    expect(old).toMatchObject({ heard: 'a', ended: false, closed: false });
+  });
+
   test('as a black hole it silences new connections only', async () => {
     const old = open();
     await old.echo('a');

@@ -61,6 +61,11 @@ export class ChaosProxy {
     for (const link of this.#links) link.freeze();
   }
 
+  /** Connections that exist stay open and pass nothing any more; new ones are welcome and pass everything. */
+  silence(): void {
+    for (const link of this.#links) link.freeze();
+  }
+
   /** New connections are accepted and stay silent; those that exist go on. */
   blackhole(): void {
     this.#blackhole = true;

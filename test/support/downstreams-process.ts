@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { LABEL_PROJECT } from '#api';
 import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { issue, type KeyPair, newAuthority } from '../../hack/control-plane/certificates.ts';
+import { POLICY_KINDS } from '../../operators/cluster/policies/kinds.ts';
 import type { Downstream, DownstreamsMessage, DownstreamsOrder } from './downstreams.ts';
 import { FakeApiServer, type FakeKind } from './fake-api-server/index.ts';
 import { SecretType } from './fleet.ts';
@@ -18,6 +19,7 @@ const KINDS: readonly FakeKind[] = [
   SecretType,
   ContentTypes.ConfigMap,
   NodeType,
+  ...POLICY_KINDS,
   { ...PodType, selectableFields: ['spec.nodeName', 'status.phase'] },
 ];
 

@@ -55,10 +55,14 @@ export class Downstreams {
 
 /** Written by the same program that reads it, so it is not checked again. */
 async function answer(child: ChildProcess): Promise<DownstreamsMessage> {
-  const [message] = await Promise.race([
-    once(child, 'message'),
-    once(child, 'exit').then(() => Promise.reject(new Error('the process of the downstreams has ended'))),
-  ]);
+  const heard = new AbortController();
+  const { signal } = heard;
+  const ended = once(child, 'exit', { signal }).then(() => {
+    throw new Error('the process of the downstreams has ended');
+  });
+  const [message] = await Promise.race([once(child, 'message', { signal }), ended]);
+  ended.catch(() => undefined);
+  heard.abort();
   return message as DownstreamsMessage;
 }
 

@@ -21,12 +21,14 @@ export async function eventually<T>(
   { timeoutMs, what }: EventuallyOptions,
 ): Promise<Exclude<T, Falsy>> {
   const deadline = Date.now() + timeoutMs;
-  let last: Outcome<T> = { value: undefined };
+  let last: Outcome<T> | undefined;
   while (Date.now() <= deadline) {
-    last = await attempt(probe, deadline);
-    if ('value' in last && isTruthy(last.value)) return last.value;
+    const outcome = await attempt(probe, deadline);
+    if (outcome !== HUNG) last = outcome;
+    if ('value' in outcome && isTruthy(outcome.value)) return outcome.value;
     await delay(POLL_MS);
   }
+  last ??= HUNG;
   const seen = 'cause' in last ? `last error: ${describe(last.cause)}` : `last value: ${describe(last.value)}`;
   throw new Error(`not within ${timeoutMs} ms: ${what}; ${seen}`, 'cause' in last ? { cause: last.cause } : {});
 }
@@ -39,12 +41,27 @@ export async function eventuallyPasses(assertion: () => unknown, options: Eventu
   }, options);
 }
 
+/** How long nothing may come before it is taken for all there is. */
+const QUIET_MS = 1_000;
+
+/** Waits until the count has stood still for a second: what is counted with its answer comes after its effect. */
+export async function untilStill(count: () => number): Promise<void> {
+  let last: number;
+  do {
+    last = count();
+    await delay(QUIET_MS);
+  } while (count() !== last);
+}
+
 type Outcome<T> = { readonly value: T | undefined } | { readonly cause: unknown };
+
+/** Told only where no call came back: what the last but one brought says more. */
+const HUNG = { cause: new Error('the last call did not come back') };
 
 async function attempt<T>(probe: () => T | Promise<T>, deadline: number): Promise<Outcome<T>> {
   const timeUp = new AbortController();
   const limit = delay(Math.max(0, deadline - Date.now()), undefined, { signal: timeUp.signal }).then(
-    () => ({ cause: new Error('the last call did not come back') }),
+    () => HUNG,
     () => ({ value: undefined }),
   );
   const call = (async () => ({ value: await probe() }))().catch((cause: unknown) => ({ cause }));

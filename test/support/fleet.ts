@@ -61,10 +61,8 @@ export class Fleet {
     operators: readonly OperatorName[] = ['cluster', 'project'],
     options: Omit<StartOperatorsOptions, 'operators' | 'kubeconfig'> = {},
   ): RunningOperators {
-    // several operators in one process run as the administrator: no single account has all their rights
     const [only] = operators;
-    const kubeconfig =
-      operators.length === 1 && only ? this.operatorKubeconfig(only) : this.hub.controlPlane.adminKubeconfig;
+    const kubeconfig = operators.length === 1 && only ? this.operatorKubeconfig(only) : this.severalKubeconfig();
     const running = startOperators({ ...options, operators, kubeconfig });
     this.#running.add(running);
     return running;
@@ -76,6 +74,25 @@ export class Fleet {
       user: `system:serviceaccount:paddock-system:paddock-${operator}`,
       groups: ['system:serviceaccounts', 'system:serviceaccounts:paddock-system', 'system:authenticated'],
     });
+  }
+
+  /**
+   * A kubeconfig of the hub for several operators in one process. No single account has all their rights, so it has the
+   * administrator's; policies tell our operators by their names, so it has the name of one.
+   */
+  severalKubeconfig(): string {
+    const user = 'system:serviceaccount:paddock-system:paddock-cluster';
+    return this.hub.controlPlane.kubeconfigFor({ user, groups: ['system:masters', 'system:authenticated'] });
+  }
+
+  /** Deletes a namespace of a cluster or project, as nobody but our operators may while its Cluster stands. */
+  async deleteHubNamespace(name: string): Promise<void> {
+    const client = adminClient(this.severalKubeconfig());
+    try {
+      await client.delete(Namespaces, { name });
+    } finally {
+      await client.transport.close();
+    }
   }
 
   /** Creates a Cluster for a downstream, with its kubeconfig Secret, as a user with GitOps would. */

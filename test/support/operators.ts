@@ -27,8 +27,8 @@ export interface RunningOperators {
 
 export interface StartOperatorsOptions {
   readonly operators: readonly OperatorName[];
-  /** Of the hub. */
-  readonly kubeconfig: string;
+  /** Of the hub, or what one comes to. */
+  readonly kubeconfig: string | Credentials;
   readonly timings?: Partial<WatcherTimings>;
   /** Also contend for the leases; otherwise the operators write at once. */
   readonly elect?: { readonly identity: string };
@@ -63,7 +63,7 @@ export function startOperators(options: StartOperatorsOptions): RunningOperators
     {
       operators,
       systemNamespaces,
-      hubCredentials: credentialsOf(kubeconfig),
+      hubCredentials: typeof kubeconfig === 'string' ? credentialsOf(kubeconfig) : kubeconfig,
       log: createLogger({ name: operators.join('-'), level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
       freeze: true,
       ...(timings ? { timings } : {}),

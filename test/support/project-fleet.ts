@@ -1,13 +1,10 @@
 import { fieldManager, ProjectResource, type ProjectSpec } from '#api';
 import type { Client } from '#runtime';
-import { createAgentCluster, joinByAgent, type RunningAgent, superviseAgent } from './agents.ts';
+import { BY_AGENT, createAgentCluster, joinByAgent, type RunningAgent, superviseAgent } from './agents.ts';
 import { type Fleet, type Site, startFleet } from './fleet.ts';
 import { aProject } from './objects.ts';
 import { type RunningOperators, recordWrites, type Write } from './operators.ts';
 import { ProjectUnderTest } from './project-under-test.ts';
-
-/** How the tests of projects connect their cluster: jest runs them once for each (see jest.config.js). */
-export const BY_AGENT = Reflect.get(globalThis, 'CONNECTION') === 'agent';
 
 /**
  * A hub and one connected cluster with the cluster and project operators running, each with its own rights; where the

@@ -1,5 +1,5 @@
 import { Transport } from '#runtime';
-import { requestToken } from '../../operators/cluster/registration/token.ts';
+import { requestToken } from '../../operators/engagement/token.ts';
 import type { SecretObject, Site } from './fleet.ts';
 
 /** A request as it goes over the wire, which is what rights and policies are asked about. */
@@ -9,6 +9,8 @@ export interface UserRequest {
   readonly body?: object;
   /** Of a PATCH [application/merge-patch+json]. */
   readonly contentType?: string;
+  /** Besides that of the content. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface UserAnswer {
@@ -27,15 +29,22 @@ export class TokenUser {
   }
 
   /** Whatever the server answers. */
-  async send({ method, path, body, contentType }: UserRequest): Promise<UserAnswer> {
-    const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
-    const content = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': type } };
-    return await this.#transport.request({ method, path, ...content });
+  async send(request: UserRequest): Promise<UserAnswer> {
+    return await sendOver(this.#transport, request);
   }
 
   async close(): Promise<void> {
     await this.#transport.close();
   }
+}
+
+/** Sends a request as it is; resolves with whatever the server answers. */
+export async function sendOver(transport: Transport, request: UserRequest): Promise<UserAnswer> {
+  const { method, path, body, contentType, headers = {} } = request;
+  const type = contentType ?? (method === 'PATCH' ? 'application/merge-patch+json' : 'application/json');
+  if (body === undefined) return await transport.request({ method, path, headers });
+  const described = { ...headers, 'content-type': type };
+  return await transport.request({ method, path, body: JSON.stringify(body), headers: described });
 }
 
 export interface MintOptions {

@@ -95,9 +95,15 @@ describe('a Pod in the cache', () => {
   test('is its name, its version and two numbers', () => {
     expect(reducePod(aPod({ containers: [asking('1m', '1')] }))).toEqual({
       metadata: { name: 'a', namespace: 'x', resourceVersion: '7' },
-      cpu: 1_000_000n,
-      memory: 1_000_000_000n,
+      counted: { cpu: 1_000_000n, memory: 1_000_000_000n, pods: 1_000_000_000n },
     });
+  });
+
+  test('is held once for all that request the same', () => {
+    const one = reducePod(aPod({ containers: [asking('1', '1Gi')] }));
+    const other = reducePod(aPod({ containers: [asking('500m', '512Mi'), asking('500m', '512Mi')] }));
+    expect(other.counted).toBe(one.counted);
+    expect(reducePod(aPod({ containers: [asking('1', '2Gi')] })).counted).not.toEqual(one.counted);
   });
 
   test.each([

@@ -1,5 +1,6 @@
 import type { KubeObject, ResourceType } from '#runtime';
 import { type Amounts, amountsOf, larger, NOTHING, type ResourceList, sum } from './amounts.ts';
+import { SharedValues } from './shared-values.ts';
 
 interface Resources {
   readonly requests?: ResourceList;
@@ -33,10 +34,8 @@ export interface Pod extends KubeObject {
     readonly containerStatuses?: readonly ContainerStatus[];
     readonly initContainerStatuses?: readonly ContainerStatus[];
   };
-  /** Billionths of a core; undefined for a Pod that does not count. */
-  readonly cpu?: bigint;
-  /** Billionths of a byte. */
-  readonly memory?: bigint;
+  /** What it adds to the sum, in a cache; undefined for a Pod that does not count. */
+  readonly counted?: Amounts;
 }
 
 export const Pods: ResourceType<Pod> = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
@@ -46,22 +45,26 @@ export const PODS_ON_NODES = 'spec.nodeName!=,status.phase!=Succeeded,status.pha
 
 const ONE_POD = 1_000_000_000n;
 const FINISHED = ['Succeeded', 'Failed'];
+/** Few values, which many Pods of all clusters have; beyond these, each has its own again. */
+const sharedAmounts = new SharedValues<Amounts>(1_000);
+const sharedNamespaces = new SharedValues<string>(10_000);
 
 /**
- * Keeps of a Pod its name, its version and two numbers: there are many. The uid is left out, so a Pod that this
- * process deletes goes from the cache with the watch, not before.
+ * Keeps of a Pod its name, its version and what it requests, shared by all that request the same: there are many. The
+ * uid is left out, so a Pod that this process deletes goes from the cache with the watch, not before.
  */
 export function reducePod(pod: Pod): Pod {
   const { name = '', namespace = '', resourceVersion = '' } = pod.metadata ?? {};
-  const kept = { metadata: { name, namespace, resourceVersion } };
-  if (!pod.spec?.nodeName || FINISHED.includes(pod.status?.phase ?? '')) return kept;
+  const metadata = { name, namespace: sharedNamespaces.get(namespace, () => namespace), resourceVersion };
+  if (!pod.spec?.nodeName || FINISHED.includes(pod.status?.phase ?? '')) return { metadata };
   const { cpu, memory } = requestsOf(pod);
-  return { ...kept, cpu, memory };
+  const counted = sharedAmounts.get(`${cpu} ${memory}`, () => ({ cpu, memory, pods: ONE_POD }));
+  return { metadata, counted };
 }
 
 /** What a reduced Pod adds to the sum. */
-export function countedPod({ cpu, memory }: Pick<Pod, 'cpu' | 'memory'>): Amounts {
-  return cpu === undefined || memory === undefined ? NOTHING : { cpu, memory, pods: ONE_POD };
+export function countedPod({ counted = NOTHING }: Pick<Pod, 'counted'>): Amounts {
+  return counted;
 }
 
 /**

@@ -1,7 +1,8 @@
 import { type Cluster, ClusterResource, clusterNamespace, marks, ownership, PLANE_HUB } from '#api';
 import { type Client, type Informer, isAlreadyExists, type KubeObject, keyOf, Leases, type Result } from '#runtime';
+import { parseDuration } from '../../engagement/duration.ts';
+import { requestToken } from '../../engagement/token.ts';
 import type { OperatorContext } from '../../settings.ts';
-import { parseDuration } from '../duration.ts';
 import {
   CREDENTIAL_SECRET,
   REGISTRATION_ACCOUNT,
@@ -20,7 +21,6 @@ import {
   registrationState,
   type Spent,
 } from './secret.ts';
-import { requestToken } from './token.ts';
 
 export interface ManifestIssuerOptions {
   readonly context: OperatorContext;

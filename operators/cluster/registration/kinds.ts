@@ -1,18 +1,6 @@
 import type { KubeObject, ResourceType } from '#runtime';
 
-const rbac = (kind: string, plural: string, namespaced: boolean) => ({
-  group: 'rbac.authorization.k8s.io',
-  version: 'v1',
-  kind,
-  plural,
-  namespaced,
-});
 const core = (kind: string, plural: string) => ({ group: '', version: 'v1', kind, plural, namespaced: true });
-
-export const ServiceAccounts: ResourceType = core('ServiceAccount', 'serviceaccounts');
-export const ClusterRoles: ResourceType = rbac('ClusterRole', 'clusterroles', false);
-export const ClusterRoleBindings: ResourceType = rbac('ClusterRoleBinding', 'clusterrolebindings', false);
-export const RoleBindings: ResourceType = rbac('RoleBinding', 'rolebindings', true);
 
 /** A Secret as a write names it; its content is never read back. */
 export interface SecretIntent extends KubeObject {

@@ -1,6 +1,8 @@
 import * as yaml from 'js-yaml';
-import { LABEL_MANAGED_BY, MANAGED_BY, marks, SYSTEM_NAMESPACE } from '#api';
+import { GROUP, LABEL_MANAGED_BY, MANAGED_BY, marks, SYSTEM_NAMESPACE } from '#api';
 import type { Credentials, KubeObject } from '#runtime';
+import { policyNames } from '../policies/desired.ts';
+import { POLICY_KINDS, Policies } from '../policies/kinds.ts';
 
 /** How agents reach the hub; `ca` is what they trust, PEM. */
 export interface HubAddress {
@@ -82,6 +84,7 @@ const RBAC = 'rbac.authorization.k8s.io';
 
 /** What the operators in the agent do in the cluster; all but the last two also to hand it back. */
 function clusterRole() {
+  const policies = { apiGroups: [Policies.group], resources: POLICY_KINDS.map(({ plural }) => plural) };
   const rules = [
     // labels of projects; its own namespace goes when the cluster is handed back
     { apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
@@ -90,10 +93,26 @@ function clusterRole() {
       resources: ['secrets', 'configmaps'],
       verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
     },
-    // its own rights go with the binding, which goes last: the role is given that as owner. RBAC itself sees to it that
-    // nothing is added to the role that the agent does not have
-    { apiGroups: [RBAC], resources: ['clusterroles'], resourceNames: [AGENT], verbs: ['get', 'patch', 'delete'] },
-    { apiGroups: [RBAC], resources: ['clusterrolebindings'], resourceNames: [AGENT], verbs: ['get', 'delete'] },
+    // what RoleTemplates allow, which may be anything: hence bind and escalate, so whoever can be the agent can be
+    // anybody here. Its own rights go last, with their binding, which the role is given as owner
+    {
+      apiGroups: [RBAC],
+      resources: ['clusterroles', 'clusterrolebindings', 'rolebindings'],
+      verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    },
+    { apiGroups: [RBAC], resources: ['clusterroles'], verbs: ['bind', 'escalate'] },
+    // the accounts of people, and their tokens
+    {
+      apiGroups: [''],
+      resources: ['serviceaccounts'],
+      verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    },
+    { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] },
+    // the admission policies that guard projects: found by label when they go, otherwise by their names
+    { ...policies, verbs: ['list'] },
+    { ...policies, resourceNames: policyNames(), verbs: ['get', 'create', 'patch', 'delete'] },
+    // what these policies ask of one who writes the labels of projects
+    { apiGroups: [GROUP], resources: ['projects'], verbs: ['manage-namespaces'] },
     { apiGroups: [''], resources: ['nodes', 'pods'], verbs: ['list', 'watch'] },
     { nonResourceURLs: ['/readyz', '/version', '/apis'], verbs: ['get'] },
   ];

@@ -28,18 +28,12 @@ import {
   type Result,
   type Runnable,
 } from '#runtime';
+import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../../engagement/rbac-kinds.ts';
+import { ServiceAccounts } from '../../engagement/service-account.ts';
 import type { OperatorContext } from '../../settings.ts';
 import { ensureDerived, ForeignObjectError } from './derived.ts';
 import { ManifestIssuer } from './issuer.ts';
-import {
-  ClusterRoleBindings,
-  ClusterRoles,
-  CREDENTIAL_SECRET,
-  REGISTRATION_SECRET,
-  RoleBindings,
-  SecretIntents,
-  ServiceAccounts,
-} from './kinds.ts';
+import { CREDENTIAL_SECRET, REGISTRATION_SECRET, SecretIntents } from './kinds.ts';
 import { agentRights, type DerivedObject, isProjectRight, projectRights } from './rights.ts';
 import { LABEL_REGISTRATION } from './secret.ts';
 

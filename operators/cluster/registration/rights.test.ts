@@ -28,7 +28,7 @@ describe('what an agent is given', () => {
   test('is in its own namespaces, or bears its cluster’s name', () => {
     for (const { intent } of rights) {
       const { namespace, name } = intent.metadata;
-      if (namespace === undefined) expect(name).toMatch(/^paddock:agent:edge-1(:|$)/);
+      if (namespace === undefined) expect(name).toMatch(/^paddock-agent:edge-1(:|$)/);
       else expect(['c-edge-1', 'p-edge-1--payments']).toContain(namespace);
     }
   });
@@ -61,7 +61,7 @@ describe('what an agent is given', () => {
 
   test('cluster-wide is to read role templates, and its own Cluster by name', () => {
     const names = ofKind('ClusterRoleBinding').map(({ roleRef }) => roleRef?.name);
-    expect(names.sort()).toEqual(['paddock-agent-hub', 'paddock:agent:edge-1']);
+    expect(names.sort()).toEqual(['paddock-agent-hub', 'paddock-agent:edge-1']);
 
     const [own] = ofKind('ClusterRole');
     for (const rule of own?.rules ?? []) expect(rule.resourceNames).toEqual(['edge-1']);
@@ -79,7 +79,7 @@ describe('what an agent is given', () => {
 
     const bound = rights
       .flatMap(({ intent }) => intent.roleRef?.name ?? [])
-      .filter(name => name !== 'paddock:agent:edge-1');
+      .filter(name => name !== 'paddock-agent:edge-1');
     expect(new Set(bound)).toEqual(new Set(roles));
     expect(new Set(bindable)).toEqual(new Set(roles));
   });

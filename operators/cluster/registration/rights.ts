@@ -1,15 +1,8 @@
 import { type Cluster, ClusterResource, clusterNamespace, GROUP, LABEL_CLUSTER, marks, PLANE_HUB } from '#api';
 import type { KubeObject, ResourceType } from '#runtime';
-import {
-  AGENT_ACCOUNT,
-  ClusterRoleBindings,
-  ClusterRoles,
-  CREDENTIAL_SECRET,
-  REGISTRATION_ACCOUNT,
-  RoleBindings,
-  SecretIntents,
-  ServiceAccounts,
-} from './kinds.ts';
+import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../../engagement/rbac-kinds.ts';
+import { ServiceAccounts } from '../../engagement/service-account.ts';
+import { AGENT_ACCOUNT, CREDENTIAL_SECRET, REGISTRATION_ACCOUNT, SecretIntents } from './kinds.ts';
 
 /** An object of the hub that should exist, as server-side apply names it. */
 export interface DerivedObject {
@@ -23,6 +16,8 @@ const IN_PROJECT_NAMESPACE = 'paddock-agent-project';
 const EVERYWHERE = 'paddock-agent-hub';
 const TO_REGISTER = 'paddock-agent-registration';
 const BINDING = 'paddock-agent';
+/** What begins with `paddock:` is derived from RoleTemplates, one of which may be named `agent`. */
+const ownRole = (cluster: string) => `paddock-agent:${cluster}`;
 
 /** What an agent of this cluster is in the hub, and all that it may do there outside of project namespaces. */
 export function agentRights(cluster: Cluster, hub: string): DerivedObject[] {
@@ -30,7 +25,7 @@ export function agentRights(cluster: Cluster, hub: string): DerivedObject[] {
   const namespace = clusterNamespace(name);
   const metadata = (rest: { readonly name: string; readonly namespace?: string }) => derived(cluster, hub, rest);
   const agent = account(AGENT_ACCOUNT, namespace);
-  const own = `paddock:agent:${name}`;
+  const own = ownRole(name);
   return [
     { type: ServiceAccounts, intent: { metadata: metadata({ name: AGENT_ACCOUNT, namespace }) } },
     { type: ServiceAccounts, intent: { metadata: metadata({ name: REGISTRATION_ACCOUNT, namespace }) } },

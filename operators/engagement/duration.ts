@@ -1,11 +1,11 @@
-const NUMBER_AND_UNIT = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)/g;
+const NUMBER_AND_UNIT = /(\d+(?:\.\d*)?|\.\d+)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g;
 const WHOLE = new RegExp(`^(?:${NUMBER_AND_UNIT.source})+$`);
 
 const MILLISECONDS: Readonly<Record<string, number>> = {
   ns: 1e-6,
   us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
+  '\u00b5s': 1e-3, // micro sign
+  '\u03bcs': 1e-3, // Greek letter mu
   ms: 1,
   s: 1_000,
   m: 60_000,

@@ -1,5 +1,5 @@
 import type { Client, KubeObject } from '#runtime';
-import { ServiceAccounts } from './kinds.ts';
+import { ServiceAccounts } from './service-account.ts';
 
 export interface TokenRequest {
   readonly namespace: string;

@@ -1,6 +1,9 @@
 import { isReservedNamespace, LABEL_PROJECT } from '#api';
-import type { KubeObject } from '#runtime';
-import { type AppliedFields, appliedFields, PROJECT_MANAGERS } from '../engagement/namespace-fields.ts';
+import { type Cluster, type Informer, type KubeObject, Namespaces, type ResourceType } from '#runtime';
+import { type AppliedFields, appliedFields, PROJECT_MANAGERS } from './namespace-fields.ts';
+
+const MemberNamespaces = Namespaces as ResourceType<MemberNamespace>;
+const BY_PROJECT = 'project';
 
 /** A downstream namespace as the cache keeps it. */
 export interface MemberNamespace extends KubeObject {
@@ -38,4 +41,19 @@ export function memberNamespaceOf(object: KubeObject): MemberNamespace {
     applied: { labels: fields.flatMap(each => each.labels), annotations: fields.flatMap(each => each.annotations) },
     appliedBy: fields.map(({ manager }) => manager),
   };
+}
+
+/** Every namespace of a cluster, as its controllers share it. */
+export function memberNamespaces(cluster: Cluster): Informer<MemberNamespace> {
+  const namespaces = cluster.cache.informer(MemberNamespaces, {
+    metadataOnly: true,
+    transform: { name: 'member', apply: memberNamespaceOf },
+  });
+  namespaces.addIndex(BY_PROJECT, namespace => [membershipOf(namespace) ?? '']);
+  return namespaces;
+}
+
+/** The namespaces that name the project and are not on their way out, of {@link memberNamespaces}. */
+export function membersOf(namespaces: Informer<MemberNamespace>, project: string): MemberNamespace[] {
+  return namespaces.byIndex(BY_PROJECT, project).filter(namespace => !isTerminating(namespace));
 }

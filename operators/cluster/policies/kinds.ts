@@ -1,0 +1,23 @@
+import type { KubeObject, ResourceType } from '#runtime';
+
+/** A ValidatingAdmissionPolicy or its binding: Paddock hands the spec on and does not look into it. */
+export interface PolicyObject extends KubeObject {
+  readonly spec?: object;
+}
+
+/** As the manifest has it, with what the API server would fill in. */
+export interface PolicyManifest {
+  readonly kind: 'ValidatingAdmissionPolicy' | 'ValidatingAdmissionPolicyBinding';
+  readonly name: string;
+  readonly spec: object;
+}
+
+function admission(kind: PolicyManifest['kind'], plural: string): ResourceType<PolicyObject> {
+  return { group: 'admissionregistration.k8s.io', version: 'v1', kind, plural, namespaced: false };
+}
+
+export const Policies = admission('ValidatingAdmissionPolicy', 'validatingadmissionpolicies');
+export const PolicyBindings = admission('ValidatingAdmissionPolicyBinding', 'validatingadmissionpolicybindings');
+
+/** In the order in which they go when a cluster is handed back: what enforces a policy before the policy. */
+export const POLICY_KINDS: readonly ResourceType[] = [PolicyBindings, Policies];

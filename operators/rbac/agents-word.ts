@@ -1,0 +1,206 @@
+import type { ClusterAccess, RoleTemplateBinding } from '#api';
+import {
+  byType,
+  type Client,
+  type Condition,
+  type ConditionIntent,
+  findCondition,
+  isConditionTrue,
+  isNotFound,
+  jsonEqual,
+  type KubeObject,
+  keyOf,
+  mergeConditions,
+  type ResourceType,
+} from '#runtime';
+import type { Obstacle } from './binding-status.ts';
+
+/**
+ * The status of a binding, or of a ClusterAccess, on a cluster that is connected by agent has two writers. The hub's
+ * operator says how all of it stands, and tells the agent what only the hub can know; the agent says what is in force on
+ * its cluster. See docs/decisions/0020.
+ */
+
+/** Set by the agent: what the binding asks for is in force on its cluster, in the generation that it names. */
+const APPLIED = 'Applied';
+/** Set by the agent: nobody has anything by it any more; it is being deleted, or over. */
+const REVOKED = 'Revoked';
+/** Set by the agent: the Secret of a ClusterAccess is written. */
+const ISSUED = 'Issued';
+/** Set by the hub's operator on what is being deleted: what that means for the cluster. */
+const DELETING = 'Deleting';
+/** Set by the hub's operator: a RoleTemplate that the binding names, or inherits by it, was deleted by somebody. */
+const TEMPLATE_DELETED = 'RoleTemplateDeleted';
+
+/** Set by the hub's operator on a ClusterAccess: who may read its Secret may do so, and it is to be written. */
+const PREPARED = 'Prepared';
+
+/** Reason of `Issued`, where what the token was bound to is not there any more. */
+export const ANCHOR_DELETED = 'AnchorDeleted';
+
+/** Reason of `Issued`, where a Secret of that name was there: one of before the agent was started, or somebody's. */
+export const SECRET_EXISTS = 'SecretExists';
+
+const AGENTS = [APPLIED, REVOKED, ISSUED];
+
+const isAgents = ({ type }: Condition): boolean => AGENTS.includes(type);
+
+/** The conditions that are the hub's, by their types. */
+export function hubsConditions(conditions: readonly Condition[] = []): Condition[] {
+  return byType(conditions.filter(condition => !isAgents(condition)));
+}
+
+/** The agent's conditions once it has said this, too; undefined when it has. */
+function saying({ metadata, status }: RoleTemplateBinding | ClusterAccess, intent: ConditionIntent, now: number) {
+  const before = (status?.conditions ?? []).filter(isAgents);
+  const conditions = mergeConditions(before, [intent], { now, observedGeneration: metadata.generation ?? 0 });
+  return jsonEqual(conditions, before) ? undefined : conditions;
+}
+
+/** What a deletion means for the cluster: that people lose what they had, or that they keep it. */
+export type Deletion = 'clean' | 'letGo';
+
+/** What the agent is told. */
+export interface Told {
+  readonly deletion: Deletion | undefined;
+  readonly templateDeleted: boolean;
+}
+
+/** What an agent is told of a ClusterAccess. */
+export interface ToldOfAccess {
+  readonly deletion: Deletion | undefined;
+  readonly prepared: boolean;
+}
+
+export function told(binding: RoleTemplateBinding): Told {
+  return {
+    deletion: deletionTold(binding),
+    templateDeleted: isConditionTrue(binding.status?.conditions, TEMPLATE_DELETED),
+  };
+}
+
+export function toldOfAccess(access: ClusterAccess): ToldOfAccess {
+  return { deletion: deletionTold(access), prepared: isConditionTrue(access.status?.conditions, PREPARED) };
+}
+
+function deletionTold({ metadata, status }: RoleTemplateBinding | ClusterAccess): Deletion | undefined {
+  const deleting = findCondition(status?.conditions, DELETING);
+  if (!metadata.deletionTimestamp || deleting?.status !== 'True') return undefined;
+  return deleting.reason === 'Clean' ? 'clean' : 'letGo';
+}
+
+/** What the hub's operator adds to the conditions, for the agent. */
+export function toTell({ deletion, templateDeleted }: Told): ConditionIntent[] {
+  const conditions = deletionToTell(deletion);
+  if (templateDeleted)
+    conditions.push({
+      type: TEMPLATE_DELETED,
+      status: 'True',
+      reason: 'Deleted',
+      message: 'a RoleTemplate of this binding was deleted: the agent of the cluster takes back what it allowed',
+    });
+  return conditions;
+}
+
+/** As {@link toTell}, of a ClusterAccess. */
+export function accessToTell({ deletion, prepared }: ToldOfAccess): ConditionIntent[] {
+  const conditions = deletionToTell(deletion);
+  if (prepared)
+    conditions.push({
+      type: PREPARED,
+      status: 'True',
+      reason: 'MayBeIssued',
+      message: 'the agent of the cluster asks for the token and writes the Secret',
+    });
+  return conditions;
+}
+
+function deletionToTell(deletion: Deletion | undefined): ConditionIntent[] {
+  if (deletion === undefined) return [];
+  const said =
+    deletion === 'clean'
+      ? { reason: 'Clean', message: 'the agent of the cluster takes back what this gave' }
+      : { reason: 'LetGo', message: 'the API is being uninstalled: what this gave stays on the cluster' };
+  return [{ type: DELETING, status: 'True', ...said }];
+}
+
+/** Whether the agent has confirmed the binding as it is now, or its end. */
+export function isConfirmedByAgent({ metadata, status }: RoleTemplateBinding): boolean {
+  const condition = findCondition(status?.conditions, metadata.deletionTimestamp ? REVOKED : APPLIED);
+  return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
+}
+
+/** What the agent says is in the way. */
+export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obstacle | undefined {
+  const applied = findCondition(status?.conditions, APPLIED);
+  if (applied?.status !== 'False' || applied.observedGeneration !== metadata.generation) return undefined;
+  return { reason: applied.reason, message: applied.message };
+}
+
+export interface Seen {
+  readonly cluster: string;
+  /** All of it is in force, or nothing any more. */
+  readonly done: boolean;
+  readonly obstacle: Obstacle | undefined;
+  readonly now: number;
+}
+
+/** The conditions that the agent writes; undefined when they are there already, or nothing can be said now. */
+export function agentsConditions(
+  binding: RoleTemplateBinding,
+  { cluster, done, obstacle, now }: Seen,
+): Condition[] | undefined {
+  const gone = binding.metadata.deletionTimestamp !== undefined;
+  if (!obstacle && !done) return undefined;
+  const intent: ConditionIntent = obstacle
+    ? { type: APPLIED, status: 'False', reason: obstacle.reason, message: obstacle.message }
+    : gone
+      ? {
+          type: REVOKED,
+          status: 'True',
+          reason: 'NothingLeft',
+          message: `nobody has anything by it in cluster ${cluster}`,
+        }
+      : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
+  return saying(binding, intent, now);
+}
+
+/** The agent has confirmed that nothing of a ClusterAccess is left on its cluster. */
+export function isRevokedByAgent({ status }: ClusterAccess): boolean {
+  return isConditionTrue(status?.conditions, REVOKED);
+}
+
+/** What the agent says of the Secret of a ClusterAccess; undefined while it says nothing. */
+export function issuedByAgent({ status }: ClusterAccess): Condition | undefined {
+  return findCondition(status?.conditions, ISSUED);
+}
+
+export type AccessSeen = 'revoked' | { readonly issued: boolean; readonly reason: string; readonly message: string };
+
+/** The conditions that the agent writes of a ClusterAccess; undefined when they are there already. */
+export function agentsAccessConditions(access: ClusterAccess, seen: AccessSeen, now: number): Condition[] | undefined {
+  const intent: ConditionIntent =
+    seen === 'revoked'
+      ? { type: REVOKED, status: 'True', reason: 'NothingLeft', message: 'its token is refused on the cluster' }
+      : { type: ISSUED, status: seen.issued ? 'True' : 'False', reason: seen.reason, message: seen.message };
+  return saying(access, intent, now);
+}
+
+interface Word extends KubeObject {
+  readonly status?: { readonly conditions: Condition[] };
+}
+
+/** Applies the agent's conditions to one of its objects; nothing where that is gone. */
+export async function writeWord(
+  client: Client,
+  type: ResourceType,
+  object: KubeObject,
+  { conditions, signal }: { readonly conditions: Condition[]; readonly signal: AbortSignal },
+): Promise<void> {
+  const intent = { metadata: { ...keyOf(object), uid: object.metadata?.uid ?? '' }, status: { conditions } };
+  try {
+    await client.applyStatus<Word>(type, intent, { signal });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,136 @@
+import { ownership } from '#api';
+import {
+  type Client,
+  isAlreadyExists,
+  type JsonPatchOperation,
+  jsonEqual,
+  type KubeObject,
+  keyOf,
+  keyString,
+  type ResourceType,
+  resourceName,
+} from '#runtime';
+import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
+import type { Place } from '../engagement/taken-places.ts';
+import { writing } from './refusals.ts';
+import { subjectKey } from './subjects.ts';
+
+/** What can't be made, since somebody else's object of that name is there. */
+export interface Conflict extends Place {
+  readonly message: string;
+}
+
+/** A role, a binding, or what people act through. */
+export type Derived = KubeObject;
+
+/** Whether what is there is as it should be. Rules of a role that aggregates are the API server's to fill in. */
+export function isRight(actual: Derived | undefined, wanted: Derived): boolean {
+  return actual !== undefined && !actual.metadata?.deletionTimestamp && difference(actual, wanted).length === 0;
+}
+
+/** Makes the object, or puts right what differs; writes nothing when it is right. */
+export async function ensure<T extends Derived>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: T,
+  known: T | undefined,
+  signal: AbortSignal,
+): Promise<Conflict | undefined> {
+  const key = keyOf(wanted);
+  const making = { type, key, verb: 'made', takes: false } as const;
+  const existing = known ?? (await writing(making, () => createOrRead(client, type, wanted, signal)));
+  if (!existing || existing.metadata?.deletionTimestamp) return undefined; // comes again when it is gone
+  if (ownership(existing.metadata) === 'foreign') return conflict(type, wanted);
+  const differs = difference(existing, wanted);
+  if (differs.length === 0) return undefined;
+  const { uid, resourceVersion } = existing.metadata ?? {};
+  if (differs.includes('roleRef')) {
+    // a binding can't be given another role
+    await writing({ ...making, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
+    await writing(making, () => client.create(type, parent(wanted), wanted, { signal }));
+    return undefined;
+  }
+  const patch: JsonPatchOperation[] = [
+    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+    ...differs.map(part => patchOf(part, at(wanted, part))),
+  ];
+  const changing = { ...making, verb: 'changed', takes: takesFrom(existing, wanted) } as const;
+  await writing(changing, () => client.jsonPatch(type, key, patch, { signal }));
+  return undefined;
+}
+
+/** Whether somebody loses something by the change, or something is allowed no more. */
+function takesFrom(existing: Derived, wanted: Derived): boolean {
+  const before: Partial<RoleObject & BindingObject> = existing;
+  const after: Partial<RoleObject & BindingObject> = wanted;
+  const kept = new Set(after.subjects?.map(subjectKey));
+  if (before.subjects?.some(subject => !kept.has(subjectKey(subject)))) return true;
+  if (after.aggregationRule) return false;
+  return before.rules?.some(rule => !after.rules?.some(other => jsonEqual(rule, other))) ?? false;
+}
+
+/** Leaves the binding to these subjects; without any it goes. Nobody may be added this way. */
+export async function narrow(
+  client: Client,
+  type: ResourceType<BindingObject>,
+  binding: BindingObject,
+  subjects: BindingObject['subjects'] & object,
+  signal: AbortSignal,
+): Promise<void> {
+  const { uid, resourceVersion } = binding.metadata ?? {};
+  const key = keyOf(binding);
+  if (subjects.length === 0)
+    return await writing({ type, key, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
+  const patch: JsonPatchOperation[] = [
+    { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+    { op: 'add', path: '/subjects', value: subjects },
+  ];
+  await writing({ type, key, verb: 'changed', takes: true }, () => client.jsonPatch(type, key, patch, { signal }));
+}
+
+const PARTS = ['metadata/labels', 'metadata/annotations', 'rules', 'aggregationRule', 'roleRef', 'subjects'] as const;
+type Part = (typeof PARTS)[number];
+
+function difference(actual: Derived, wanted: Derived): Part[] {
+  return PARTS.filter(part => {
+    if (part === 'rules' && at(wanted, 'aggregationRule') !== undefined) return false;
+    return !jsonEqual(at(actual, part) ?? empty(part), at(wanted, part) ?? empty(part));
+  });
+}
+
+function at(object: Derived, part: Part): unknown {
+  return part.split('/').reduce<unknown>((value, field) => Reflect.get(Object(value), field), object);
+}
+
+function patchOf(part: Part, value: unknown): JsonPatchOperation {
+  if (part === 'aggregationRule' && value === undefined) return { op: 'remove', path: `/${part}` };
+  return { op: 'add', path: `/${part}`, value: value ?? empty(part) };
+}
+
+/** The API server leaves out what is empty. */
+const empty = (part: Part) => (part === 'rules' || part === 'subjects' ? [] : {});
+
+/** Undefined when it was made just now. One that is not among the marked objects may be there all the same. */
+async function createOrRead<T extends Derived>(client: Client, type: ResourceType<T>, wanted: T, signal: AbortSignal) {
+  try {
+    await client.create(type, parent(wanted), wanted, { signal });
+    return undefined;
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error;
+    return await client.find(type, keyOf(wanted), { signal });
+  }
+}
+
+function parent({ metadata }: Derived): { namespace?: string } {
+  return metadata?.namespace === undefined ? {} : { namespace: metadata.namespace };
+}
+
+/** Where somebody else's object is in the place of this one. */
+export function conflict(type: ResourceType, wanted: Derived): Conflict {
+  const key = keyOf(wanted);
+  return {
+    type,
+    key,
+    message: `${resourceName(type)} ${keyString(key)} exists and was not made by Paddock: delete it, and it is made again as it should be`,
+  };
+}

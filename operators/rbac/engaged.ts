@@ -1,0 +1,295 @@
+import { isReservedNamespace, LABEL_OWNER, LABEL_PLANE, PLANE_HUB } from '#api';
+import { type Cluster, Controller, type Informer, type KubeObject, type Logger, type Result } from '#runtime';
+import {
+  isTerminating,
+  type MemberNamespace,
+  memberNamespaces,
+  membershipOf,
+  membersOf,
+} from '../engagement/membership.ts';
+import {
+  type BindingObject,
+  ClusterRoleBindings,
+  ClusterRoles,
+  RoleBindings,
+  type RoleObject,
+} from '../engagement/rbac-kinds.ts';
+import { TakenPlaces } from '../engagement/taken-places.ts';
+import type { Obstacle } from './binding-status.ts';
+import type { Conflict } from './converge.ts';
+import { templateOf } from './desired.ts';
+import type { EngagedPeople } from './engaged-people.ts';
+import type { Place } from './grants.ts';
+import { reconcileNamespace } from './namespace-grants.ts';
+import { reconcileProjectRole } from './project-grants.ts';
+import { obstacleOf, type Refusals } from './refusals.ts';
+import type { Change, HubSays } from './says.ts';
+import { reconcileTemplate } from './template-grants.ts';
+
+export interface EngagedOptions {
+  readonly cluster: Cluster;
+  readonly fieldManager: string;
+  readonly says: HubSays;
+  /** uid of the hub's kube-system namespace. */
+  readonly hub: string;
+  readonly log: Logger;
+  /** The accounts of people there. */
+  readonly people: EngagedPeople;
+  /** What the cluster refuses, of that of people as well. */
+  readonly refusals: Refusals;
+  /** Asked for a template that is not in the cache: whether it was deleted. */
+  readonly unknownTemplate: (template: string) => void;
+  /** What a binding's status says may have changed, for bindings of this place; for all of the cluster without one. */
+  readonly changed: (cluster: string, place?: Place) => void;
+}
+
+/** Until everything has been taken away that no binding explains, nothing is given. */
+export type Phase = 'revoking' | 'granting';
+
+/** Everything that a reconcile on a cluster reads and writes by. */
+export interface GrantScope {
+  readonly cluster: Cluster;
+  readonly client: Cluster['client'];
+  readonly says: HubSays;
+  readonly hub: string;
+  readonly phase: Phase;
+  /** Asks the hub whether a template that is not in its cache was deleted. */
+  readonly unknownTemplate: (template: string) => void;
+  readonly namespaces: Informer<MemberNamespace>;
+  readonly roles: Informer<RoleObject>;
+  readonly clusterBindings: Informer<BindingObject>;
+  readonly bindings: Informer<BindingObject>;
+  readonly signal: AbortSignal;
+}
+
+export const MARKED = { labelSelector: LABEL_OWNER };
+export const BY_TEMPLATE = 'template';
+export const BY_NAMESPACE = 'namespace';
+const CONCURRENCY = 64;
+const BACKOFF_MS = [5, 30_000] as const;
+/** How soon it is asked again whether the hub can be read completely. */
+const UNKNOWN_RETRY_MS = 5_000;
+
+/** The rbac operator's work on one engaged cluster: roles, and who has them where. */
+export class EngagedAccess {
+  readonly #options: EngagedOptions;
+  readonly #controller: Controller;
+  readonly #parts: Pick<GrantScope, 'namespaces' | 'roles' | 'clusterBindings' | 'bindings'>;
+  readonly #conflicts = new Map<string, readonly Conflict[]>();
+  readonly #taken: TakenPlaces;
+  #phase: Phase = 'revoking';
+
+  constructor(options: EngagedOptions) {
+    this.#options = options;
+    const { cluster, log } = options;
+    this.#taken = new TakenPlaces(cluster, key => this.#controller.add(key));
+    const templateIndex = (object: KubeObject) => (isOfTemplate(object) ? [templateOf(object) ?? ''] : []);
+    const informers = {
+      namespaces: memberNamespaces(cluster),
+      roles: cluster.cache.informer(ClusterRoles, MARKED),
+      clusterBindings: cluster.cache.informer(ClusterRoleBindings, MARKED),
+      bindings: cluster.cache.informer(RoleBindings, MARKED),
+    };
+    informers.bindings.addIndex(BY_NAMESPACE, binding => [binding.metadata?.namespace ?? '']);
+    for (const informer of [informers.roles, informers.clusterBindings, informers.bindings] as Informer<KubeObject>[])
+      informer.addIndex(BY_TEMPLATE, templateIndex);
+    this.#parts = informers;
+    this.#controller = new Controller({
+      name: 'rbac-grants',
+      log: log.child({ cluster: cluster.name }),
+      concurrency: CONCURRENCY,
+      reconcile: (key, { signal }) => options.refusals.during(key, () => this.#reconcile(key, signal)),
+      backoffMs: BACKOFF_MS,
+    });
+  }
+
+  get cluster(): Cluster {
+    return this.#options.cluster;
+  }
+
+  /** What bindings of the template in the place ask for is in force, and nothing beyond it. */
+  isDone(place: Place, template: string): boolean {
+    return this.#phase === 'granting' && !this.#keysOf(place, template).some(key => this.#controller.queue.has(key));
+  }
+
+  /** What stands in the way of the template in the place. */
+  conflicts(place: Place, template: string): Conflict[] {
+    return this.#keysOf(place, template).flatMap(key => this.#conflicts.get(key) ?? []);
+  }
+
+  get people(): EngagedPeople {
+    return this.#options.people;
+  }
+
+  /** What the cluster refuses, so that the template in the place waits: while access is taken away, anything. */
+  refused(place: Place, template: string): Obstacle | undefined {
+    const [keys, holdsUp] = [this.#keysOf(place, template), this.#phase === 'revoking'];
+    const { refusals } = this.#options;
+    const refused = holdsUp ? refusals.all(keys) : refusals.of(keys);
+    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp });
+  }
+
+  /** Starts when both sides have been read completely. Ends with the cluster, or earlier when `stop` aborts. */
+  start(stop: AbortSignal): void {
+    const { cluster, says } = this.#options;
+    const ends = AbortSignal.any([cluster.signal, stop]);
+    const unsubscribe = says.subscribe(change => this.#hubChanged(change));
+    cluster.signal.addEventListener('abort', unsubscribe, { once: true });
+    this.#watch();
+    this.people.watch();
+    const informers = Object.values(this.#parts) as Informer<KubeObject>[];
+    const both = [says.whenSynced(ends), this.people.whenSynced(ends)];
+    void Promise.all([...both, ...informers.map(informer => informer.whenSynced(ends))]).then(
+      () => this.#begin(ends),
+      () => undefined, // let go before it was read
+    );
+  }
+
+  async stopped(): Promise<void> {
+    await Promise.all([this.#controller.stopped(), this.people.stopped()]);
+  }
+
+  /** First what no binding explains, and only when all of that is gone, what is to be given. */
+  async #begin(ends: AbortSignal): Promise<void> {
+    const queues = [this.#controller.queue, this.people.queue];
+    this.#addAll();
+    this.#controller.start(ends);
+    this.people.start(ends);
+    // at one moment: while one queue was waited for, what failed in the other may have come again
+    const isSettled = () => queues.every(queue => queue.idle && queue.delayed === 0);
+    do await Promise.all(queues.map(queue => queue.whenIdle()));
+    while (!isSettled() && !ends.aborted && (await pause(100, ends)));
+    if (ends.aborted) return;
+    this.#phase = 'granting';
+    this.#addAll();
+    this.people.grant();
+    this.#options.changed(this.cluster.name);
+  }
+
+  #addAll(): void {
+    const { says } = this.#options;
+    const { roles, clusterBindings, namespaces } = this.#parts;
+    const existing = [...roles.list(), ...clusterBindings.list()]
+      .filter(isOfTemplate)
+      .map(object => keyOfObject(object));
+    const wanted = says.book.names.flatMap(template => this.#keysOfTemplate(template));
+    const members = namespaces.list().map(({ metadata }) => namespaceKey(metadata?.name ?? ''));
+    for (const key of new Set([...existing, ...wanted, ...members]))
+      this.#controller.add(key, { priority: 'background' });
+  }
+
+  #watch(): void {
+    const { namespaces, roles, clusterBindings, bindings } = this.#parts;
+    const own = { predicate: isOfTemplate, ownWrites: false };
+    this.#controller
+      .watches(namespaces, ({ metadata }) => [namespaceKey(metadata?.name ?? '')], {
+        predicate: (now, old) => !old || membershipOf(now) !== membershipOf(old) || isTerminating(now),
+      })
+      .watches(roles, role => [keyOfObject(role)], own)
+      .watches(clusterBindings, binding => [keyOfObject(binding)], own)
+      .watches(bindings, ({ metadata }) => [namespaceKey(metadata?.namespace ?? '')], own);
+    // the last binding of a template takes its roles with it
+    const gone = (binding: BindingObject) => {
+      const template = templateOf(binding);
+      if (template === undefined || !isDownstream(binding) || this.#isBound(template)) return;
+      for (const part of this.#options.says.book.parts(template)) this.#controller.add(templateKey(part));
+    };
+    for (const informer of [bindings, clusterBindings]) informer.subscribe({ applied: () => undefined, deleted: gone });
+  }
+
+  #isBound(template: string): boolean {
+    return [this.#parts.bindings, this.#parts.clusterBindings].some(
+      informer => informer.byIndex(BY_TEMPLATE, template).length > 0,
+    );
+  }
+
+  #hubChanged({ place, template }: Change): void {
+    if (place && place.cluster !== this.cluster.name) return;
+    const { says } = this.#options;
+    const keys =
+      place && template !== undefined
+        ? [...this.#keysOf(place, template), ...says.book.parts(template).map(templateKey)]
+        : place
+          ? says.templatesIn(place).flatMap(name => this.#keysOf(place, name))
+          : this.#keysOfTemplate(template ?? '');
+    for (const key of keys) this.#controller.add(key);
+    if (place) this.#options.changed(place.cluster, place);
+    else this.#options.changed(this.cluster.name);
+  }
+
+  #keysOfTemplate(template: string): string[] {
+    const places = this.#options.says.placesOf(this.cluster.name, template);
+    return [templateKey(template), ...places.flatMap(place => this.#keysOf(place, template))];
+  }
+
+  /** What has to be looked at for bindings of a template in a place. */
+  #keysOf({ project }: Place, template: string): string[] {
+    if (project === undefined) return [templateKey(template)];
+    const members = membersOf(this.#parts.namespaces, project);
+    return [
+      templateKey(template),
+      projectKey(template, project),
+      ...members.map(({ metadata }) => namespaceKey(metadata?.name ?? '')),
+    ];
+  }
+
+  async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
+    const { says, cluster, hub, fieldManager, unknownTemplate } = this.#options;
+    // unknown is not absent: nothing is taken away because the hub can't be read
+    if (!says.known) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+    const scope: GrantScope = {
+      ...this.#parts,
+      cluster,
+      client: cluster.client.as(fieldManager),
+      says,
+      hub,
+      phase: this.#phase,
+      unknownTemplate,
+      signal,
+    };
+    const [kind = '', name = '', project = ''] = key.split('/');
+    const conflicts =
+      kind === 'namespace'
+        ? await reconcileNamespace(scope, name)
+        : kind === 'project'
+          ? await reconcileProjectRole(scope, name, project)
+          : await reconcileTemplate(scope, name);
+    if (conflicts.length > 0) this.#conflicts.set(key, conflicts);
+    else this.#conflicts.delete(key);
+    this.#taken.set(key, conflicts);
+    setImmediate(() => this.#options.changed(cluster.name, this.#placeOf(kind, name, project)));
+    return undefined;
+  }
+
+  #placeOf(kind: string, name: string, project: string): Place | undefined {
+    const cluster = this.cluster.name;
+    if (kind === 'project') return { cluster, project };
+    if (kind !== 'namespace') return undefined;
+    const member = membershipOf(this.#parts.namespaces.get({ name }));
+    return { cluster, ...(member === undefined ? {} : { project: member }) };
+  }
+}
+
+/** Of the cluster, not of the hub where both are one. */
+export function isDownstream({ metadata }: KubeObject): boolean {
+  return metadata?.labels?.[LABEL_PLANE] !== PLANE_HUB && !isReservedNamespace(metadata?.namespace ?? '');
+}
+
+/** Not of an account. */
+const isOfTemplate = (object: KubeObject) => isDownstream(object) && templateOf(object) !== undefined;
+
+const namespaceKey = (name: string) => `namespace/${name}`;
+const templateKey = (name: string) => `template/${name}`;
+const projectKey = (template: string, project: string) => `project/${template}/${project}`;
+
+/** The key of a ClusterRole or ClusterRoleBinding of ours. */
+function keyOfObject(object: KubeObject): string {
+  const template = templateOf(object) ?? '';
+  const [, project] = /^paddock:[^:]+:project:([^:]+)/.exec(object.metadata?.name ?? '') ?? [];
+  return project === undefined ? templateKey(template) : projectKey(template, project);
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  await new Promise(resolve => setTimeout(resolve, ms).unref());
+  return !signal.aborted;
+}

@@ -1,0 +1,85 @@
+import { ANNOTATION_HUB } from '#api';
+import { type Client, type KubeObject, keyOf, type ResourceType } from '#runtime';
+import type { BindingObject, RoleObject, Subject } from '../engagement/rbac-kinds.ts';
+import { type Conflict, ensure, narrow } from './converge.ts';
+import { type BindingRequest, bindings, type Origin } from './desired.ts';
+import type { GrantScope } from './engaged.ts';
+import { holders, remaining, type Share } from './grants.ts';
+import { writing } from './refusals.ts';
+
+/** Who should have a role in one place, and the bindings that are there. */
+export interface Holding extends Omit<BindingRequest, 'subjects'> {
+  readonly type: ResourceType<BindingObject>;
+  readonly share: Share;
+  readonly existing: readonly BindingObject[];
+}
+
+type HoldingScope = Pick<GrantScope, 'client' | 'says' | 'hub' | 'phase' | 'signal'> & { readonly origin: Origin };
+
+/**
+ * Makes the bindings of one role in one place what they should be: what goes, goes first. While access is being
+ * revoked, and for a template of which it is not known what it allows, nobody is added.
+ */
+export async function hold(scope: HoldingScope, holding: Holding): Promise<Conflict[]> {
+  const { client, says, hub, phase, signal, origin } = scope;
+  const { type, share, existing } = holding;
+  const ours = existing.filter(binding => isDeletable(binding, hub));
+  const present = existing.flatMap(({ subjects }) => subjects ?? []);
+  if (!says.book.isReady(holding.template)) {
+    await Promise.all(ours.map(binding => narrowTo(scope, type, binding, remaining(share, binding.subjects ?? []))));
+    return [];
+  }
+  const subjects = phase === 'granting' ? holders(share, present) : remaining(share, present);
+  const wanted = bindings(says.book, { ...holding, subjects }, origin);
+  return await bring(client, { type, wanted, existing, ours }, signal);
+}
+
+interface Bringing extends Pick<Holding, 'type' | 'existing'> {
+  readonly wanted: readonly BindingObject[];
+  /** Those of the existing ones that may be deleted. */
+  readonly ours: readonly BindingObject[];
+}
+
+/** Makes the bindings of one place these: what is superfluous goes, what differs is put right. */
+export async function bring(
+  client: Client,
+  { type, wanted, existing, ours }: Bringing,
+  signal: AbortSignal,
+): Promise<Conflict[]> {
+  const names = new Set(wanted.map(({ metadata }) => metadata?.name));
+  const superfluous = ours.filter(({ metadata }) => !names.has(metadata?.name) && !metadata?.deletionTimestamp);
+  await Promise.all(superfluous.map(binding => narrow(client, type, binding, [], signal)));
+  const byName = new Map(existing.map(binding => [binding.metadata?.name, binding]));
+  const conflicts = await Promise.all(
+    wanted.map(binding => ensure(client, type, binding, byName.get(binding.metadata?.name), signal)),
+  );
+  return conflicts.filter(conflict => conflict !== undefined);
+}
+
+async function narrowTo(
+  { client, signal }: HoldingScope,
+  type: ResourceType<BindingObject>,
+  binding: BindingObject,
+  subjects: Subject[],
+): Promise<void> {
+  if (subjects.length === (binding.subjects ?? []).length || binding.metadata?.deletionTimestamp) return;
+  await narrow(client, type, binding, subjects, signal);
+}
+
+/** Deletes a role that is ours; nothing where there is none, or it is going already. */
+export async function drop(
+  { client, hub, signal }: Pick<GrantScope, 'client' | 'hub' | 'signal'>,
+  type: ResourceType<RoleObject>,
+  role: RoleObject | undefined,
+): Promise<void> {
+  if (!role || role.metadata?.deletionTimestamp || !isDeletable(role, hub)) return;
+  const key = keyOf(role);
+  const { uid } = role.metadata ?? {};
+  await writing({ type, key, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
+}
+
+/** By name and mark ours, and no other hub's. */
+export function isDeletable({ metadata }: KubeObject, hub: string): boolean {
+  const of = metadata?.annotations?.[ANNOTATION_HUB];
+  return (metadata?.name?.startsWith('paddock:') ?? false) && (of === undefined || of === hub);
+}

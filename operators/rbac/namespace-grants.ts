@@ -1,0 +1,41 @@
+import { isReservedNamespace } from '#api';
+import { isTerminating, membershipOf } from '../engagement/membership.ts';
+import { RoleBindings } from '../engagement/rbac-kinds.ts';
+import type { Conflict } from './converge.ts';
+import { boundRole, roleName, templateOf } from './desired.ts';
+import { BY_NAMESPACE, type GrantScope } from './engaged.ts';
+import { NO_SHARE } from './grants.ts';
+import { hold } from './holding.ts';
+
+/** Brings the RoleBindings of one namespace to what the bindings of its project say. */
+export async function reconcileNamespace(scope: GrantScope, namespace: string): Promise<Conflict[]> {
+  if (isReservedNamespace(namespace)) return [];
+  const { says, cluster, hub, bindings, namespaces } = scope;
+  const object = namespaces.get({ name: namespace });
+  if (!object || isTerminating(object)) return [];
+  const project = membershipOf(object);
+  const place = project === undefined ? undefined : { cluster: cluster.name, project };
+  const existing = bindings.byIndex(BY_NAMESPACE, namespace).filter(binding => templateOf(binding) !== undefined);
+  const templates = new Set([
+    ...existing.map(binding => templateOf(binding) ?? ''),
+    ...(place ? says.templatesIn(place) : []),
+  ]);
+  const origin = { cluster: cluster.name, hub };
+  const held = await Promise.all(
+    [...templates].map(template =>
+      hold(
+        { ...scope, origin },
+        {
+          type: RoleBindings,
+          namespace,
+          base: roleName(template),
+          template,
+          role: { kind: 'ClusterRole', name: boundRole(says.book, template) },
+          share: place ? says.share(place, template) : NO_SHARE,
+          existing: existing.filter(binding => templateOf(binding) === template),
+        },
+      ),
+    ),
+  );
+  return held.flat();
+}
