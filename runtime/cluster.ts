@@ -5,6 +5,7 @@ import type { Credentials } from './credentials.ts';
 import { errorMessage } from './errors.ts';
 import type { Logger } from './log.ts';
 import { compareResourceVersions, type KubeObject, Namespaces } from './resource.ts';
+import { SharedQuestion } from './shared-question.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import type { Resumption, WatcherTimings } from './watcher.ts';
 
@@ -43,8 +44,8 @@ export class Cluster {
   readonly #stop = new AbortController();
   readonly #options: ClusterOptions;
   #uid: string | undefined;
-  /** The question who answers that is asked now, and the one after it. */
-  readonly #asked: { now?: Promise<string>; next?: Promise<string> } = {};
+  /** Who answers: at the start of many watches there is one socket for it and not one for each. */
+  readonly #answering = new SharedQuestion(signal => this.#identify(this.client, signal));
   /** Ends the running {@link reconnect}, if there is one. */
   #trial = new AbortController();
 
@@ -122,7 +123,7 @@ export class Cluster {
   }
 
   async #verify(signal: AbortSignal): Promise<void> {
-    const uid = await this.#ask();
+    const uid = await this.#answering.ask(this.signal);
     signal.throwIfAborted();
     if (uid === this.uid) return;
     const error = new ClusterReplacedError(
@@ -130,31 +131,6 @@ export class Cluster {
     );
     this.#options.onReplaced?.(error);
     throw error;
-  }
-
-  /**
-   * Asks who answers, from now on: all who ask while a question is under way share the next one, so that at the start of
-   * many watches there is one socket for it and not one for each.
-   */
-  #ask(): Promise<string> {
-    const { now } = this.#asked;
-    if (now !== undefined) {
-      this.#asked.next ??= now.then(
-        () => this.#askNext(),
-        () => this.#askNext(),
-      );
-      return this.#asked.next;
-    }
-    const asked = this.#identify(this.client, this.signal).finally(() => {
-      delete this.#asked.now;
-    });
-    this.#asked.now = asked;
-    return asked;
-  }
-
-  #askNext(): Promise<string> {
-    delete this.#asked.next;
-    return this.#ask();
   }
 
   /** Whether the cluster has the history that a watch is about to go on from. */

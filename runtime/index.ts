@@ -23,6 +23,7 @@ export { type EventIntent, Recorder } from './recorder.ts';
 export * from './resource.ts';
 export type { Selection } from './selection.ts';
 export { type LabelSelector, parseSelector, SelectorError, selectorText } from './selector.ts';
+export { SharedQuestion } from './shared-question.ts';
 export { dropBookkeeping } from './transform.ts';
 export { Transport, type TransportOptions } from './transport.ts';
 export { type Watched, WatchedTogether } from './watched.ts';

@@ -7,6 +7,7 @@ import {
   keyOf,
   Namespaces,
   type ResourceType,
+  SharedQuestion,
 } from '#runtime';
 import { isUninstalled } from './uninstall.ts';
 
@@ -56,6 +57,8 @@ export async function readLive<T extends KubeObject>(
 export class Verdicts<T extends KubeObject> {
   readonly #options: VerdictsOptions<T>;
   readonly #verdicts = new Map<string, Promise<Verdict | undefined>>();
+  /** By Cluster, so that many objects that come at once need not ask of the same one each. */
+  readonly #standing = new Map<string, SharedQuestion<boolean>>();
 
   constructor(options: VerdictsOptions<T>) {
     this.#options = options;
@@ -83,7 +86,16 @@ export class Verdicts<T extends KubeObject> {
 
   /** Whether the Cluster is there and is not being deleted, by the server. */
   async stands(cluster: string, signal: AbortSignal): Promise<boolean> {
-    const live = await this.#options.client.find(ClusterResource, { name: cluster }, { signal, metadataOnly: true });
+    let question = this.#standing.get(cluster);
+    if (!question) {
+      question = new SharedQuestion(ends => this.#look(cluster, ends));
+      this.#standing.set(cluster, question);
+    }
+    return await question.ask(signal);
+  }
+
+  async #look(name: string, signal: AbortSignal): Promise<boolean> {
+    const live = await this.#options.client.find(ClusterResource, { name }, { signal, metadataOnly: true });
     return live !== undefined && live.metadata.deletionTimestamp === undefined;
   }
 

@@ -90,7 +90,7 @@ function messageOf({ spec, metadata, status }: ClusterAccess, { reason, cluster,
     case 'NoLongerBound':
       return `no RoleTemplateBinding on cluster ${cluster} named ${who} any more, so the kubeconfig ended: ${again} once one does`;
     case 'CredentialsDeleted':
-      return `Secret access-${metadata.uid} was deleted, in ${metadata.namespace} or in paddock-users on cluster ${cluster}, so the kubeconfig ended: ${again}`;
+      return `Secret access-${metadata.uid} was deleted, in ${metadata.namespace} or, alone or with the user’s ServiceAccount, in paddock-users on cluster ${cluster}, so the kubeconfig ended: ${again}`;
     case 'NotBound':
       return `no RoleTemplateBinding on cluster ${cluster} names ${who}: it is issued when one does`;
     case 'ClusterNotFound':

@@ -1,14 +1,5 @@
-import { ANNOTATION_HUB, ANNOTATION_OWNER_UID, ownership, USERS_NAMESPACE } from '#api';
-import {
-  type Client,
-  type Informer,
-  isAlreadyExists,
-  type KubeObject,
-  keyOf,
-  Namespaces,
-  type ResourceType,
-} from '#runtime';
-import type { MemberNamespace } from '../engagement/membership.ts';
+import { ANNOTATION_HUB, ownership, USERS_NAMESPACE } from '#api';
+import { type Client, type Informer, type KubeObject, keyOf, type ResourceType } from '#runtime';
 import { type BindingObject, ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
@@ -17,13 +8,14 @@ import {
   accessAnchor,
   accessSecretName,
   accountBinding,
+  accountName,
   accountObject,
   accountRole,
   accountRoleName,
+  isOfOrigin,
   type Person,
-  usersNamespace,
 } from './account.ts';
-import { type Conflict, conflict, ensure, isRight } from './converge.ts';
+import { type Conflict, conflict, createOrRead, ensure, isRight } from './converge.ts';
 import type { Phase } from './engaged.ts';
 import type { HubPeople } from './people.ts';
 import { writing } from './refusals.ts';
@@ -34,7 +26,8 @@ export interface PeopleScope {
   readonly people: HubPeople;
   readonly origin: AccountOrigin;
   readonly phase: Phase;
-  readonly namespaces: Informer<MemberNamespace>;
+  /** Makes the namespace of accounts where there is none. */
+  readonly usersNamespace: (signal: AbortSignal) => Promise<void>;
   readonly roles: Informer<RoleObject>;
   readonly clusterBindings: Informer<BindingObject>;
   readonly accounts: Informer<KubeObject>;
@@ -61,7 +54,7 @@ const REMEMBERED_MS = 15_000;
  * with the last. An account that was not made for this Cluster is given nothing: whoever made it may have a token of it.
  */
 export async function reconcileAccount(scope: PeopleScope, account: string): Promise<AccountOutcome> {
-  const { people, origin, phase, client, signal, accounts, roles, clusterBindings } = scope;
+  const { people, origin, phase, client, signal, roles, clusterBindings } = scope;
   const { person, standing } = people.behind(origin.cluster.name, account);
   if (!person || standing === 'none') {
     await removeAccount(scope, account);
@@ -75,11 +68,8 @@ export async function reconcileAccount(scope: PeopleScope, account: string): Pro
     return DONE;
   }
   const wanted = accountObject(person, origin);
-  const waiting = await endStray(scope, wanted);
+  const waiting = await takeAccount(scope, wanted);
   if (waiting) return waiting;
-  await ensureNamespace(scope);
-  const taken = await ensure(client, ServiceAccounts, wanted, accounts.get(keyOf(wanted)), signal);
-  if (taken) return { conflicts: [taken] };
   const binding = clusterBindings.get({ name });
   const [wantedRole, wantedBinding] = [accountRole(person, origin), accountBinding(person, origin)];
   const conflicts = await Promise.all([
@@ -89,32 +79,38 @@ export async function reconcileAccount(scope: PeopleScope, account: string): Pro
   return { conflicts: conflicts.filter(conflict => conflict !== undefined) };
 }
 
+/** Makes the account, or puts it right; says what stands against it. Nothing is given to it before. */
+async function takeAccount(scope: PeopleScope, wanted: KubeObject): Promise<AccountOutcome | undefined> {
+  const { client, accounts, origin, strays, signal } = scope;
+  const key = keyOf(wanted);
+  const known = accounts.get(key);
+  const isDoubtful = known ? !isOfOrigin(known, origin) : strays.has(key.name);
+  const found = isDoubtful ? await client.find(ServiceAccounts, key, { signal, metadataOnly: true }) : known;
+  if (found && !isOfOrigin(found, origin)) return await endStray(scope, found, wanted);
+  const waiting = untilForgotten(strays, key.name);
+  if (waiting) return waiting;
+  await scope.usersNamespace(signal);
+  const existing = found ?? (await createOrRead(client, ServiceAccounts, wanted, signal));
+  if (!existing) return undefined;
+  if (!isOfOrigin(existing, origin)) return await endStray(scope, existing, wanted); // without our label it is in no cache
+  const taken = await ensure(client, ServiceAccounts, wanted, existing, signal);
+  return taken && { conflicts: [taken] };
+}
+
 /**
  * Of an account that is in the place of this one nobody knows who has a token. It loses what it may; it goes if it bears
  * marks of ours, such as those of a Cluster that was before, and one without them is in the way. Nothing is made before
- * its tokens are refused. Undefined when nothing stands against the account.
+ * its tokens are refused.
  */
-async function endStray(scope: PeopleScope, wanted: KubeObject): Promise<AccountOutcome | undefined> {
+async function endStray(scope: PeopleScope, stray: KubeObject, wanted: KubeObject): Promise<AccountOutcome> {
   const { client, strays, signal } = scope;
   const key = keyOf(wanted);
-  const stray = await strayAt(scope, wanted);
-  if (!stray) return untilForgotten(strays, key.name);
   strays.set(key.name, Number.POSITIVE_INFINITY);
   await removeGrant(scope, key.name);
   if (ownership(stray.metadata) === 'foreign') return { conflicts: [conflict(ServiceAccounts, wanted)] };
   const deleting = { type: ServiceAccounts, key, verb: 'deleted', takes: true } as const;
   await writing(deleting, () => client.delete(ServiceAccounts, key, { uid: stray.metadata?.uid, signal }));
   return { conflicts: [], requeueAfterMs: STRAY_RETRY_MS };
-}
-
-/** The account that is there without the mark of this Cluster, if any; one without our label is not in the cache. */
-async function strayAt({ client, accounts, signal }: PeopleScope, wanted: KubeObject): Promise<KubeObject | undefined> {
-  const ownerOf = ({ metadata }: KubeObject) => metadata?.annotations?.[ANNOTATION_OWNER_UID];
-  const isOther = (object: KubeObject | undefined) => object !== undefined && ownerOf(object) !== ownerOf(wanted);
-  const known = accounts.get(keyOf(wanted));
-  if (known && !isOther(known)) return undefined;
-  const found = await client.find(ServiceAccounts, keyOf(wanted), { signal, metadataOnly: true });
-  return isOther(found) ? found : undefined;
 }
 
 function untilForgotten(strays: Map<string, number>, account: string): AccountOutcome | undefined {
@@ -127,21 +123,25 @@ function untilForgotten(strays: Map<string, number>, account: string): AccountOu
   return due <= now ? undefined : { conflicts: [], requeueAfterMs: due - now };
 }
 
-/** What a ClusterAccess's token is bound to downstream: it is there as long as the access is good. */
+/**
+ * What a ClusterAccess's token is bound to downstream: it is there as long as the access is good, and its user's account
+ * is the one that it was made with.
+ */
 export async function reconcileAnchor(scope: PeopleScope, uid: string): Promise<AccountOutcome> {
-  const { people, origin, phase, client, anchors, signal } = scope;
+  const { people, origin, phase, client, accounts, anchors, signal } = scope;
   const access = people.access(uid);
   const standing = access ? people.standing(access) : 'none';
   const known = anchors.get({ namespace: USERS_NAMESPACE, name: accessSecretName(uid) });
-  if (standing === 'none') {
+  if (!access || standing === 'none') {
     await remove(scope, Secrets, known);
     return DONE;
   }
-  const wanted = accessAnchor(uid, origin);
-  if (standing === 'kept' || phase === 'revoking' || isRight(known, wanted)) return DONE;
+  const account = accounts.get({ namespace: USERS_NAMESPACE, name: accountName(access.spec.user) });
+  if (standing === 'kept' || phase === 'revoking' || !account || !isOfOrigin(account, origin)) return DONE;
+  const wanted = accessAnchor(uid, account, origin);
+  if (isRight(known, wanted)) return DONE;
   // another one would not make a token good again that was bound to the one that is gone
-  if (!known && access?.status?.expiresAt !== undefined) return DONE;
-  await ensureNamespace(scope);
+  if (!known && access.status?.expiresAt !== undefined) return DONE;
   const taken = await ensure(client, Secrets, wanted, known, signal);
   return { conflicts: taken ? [taken] : [] };
 }
@@ -177,14 +177,4 @@ async function remove(
   const key = keyOf(known);
   const deleting = { type, key, verb: 'deleted', takes: true } as const;
   await writing(deleting, () => client.delete(type, key, { uid: known.metadata?.uid, signal }));
-}
-
-async function ensureNamespace({ client, namespaces, origin, signal }: PeopleScope): Promise<void> {
-  // where it is being deleted, what is to be in it is refused, and tried again
-  if (namespaces.get({ name: USERS_NAMESPACE })) return;
-  try {
-    await client.create(Namespaces, {}, usersNamespace(origin), { signal });
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-  }
 }

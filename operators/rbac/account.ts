@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { LABEL_OWNER, marks, USERS_NAMESPACE } from '#api';
-import type { KubeObject } from '#runtime';
+import { ANNOTATION_OWNER_UID, LABEL_OWNER, marks, USERS_NAMESPACE } from '#api';
+import { type KubeObject, keyOf } from '#runtime';
 import { type BindingObject, RBAC_GROUP, type RoleObject } from '../engagement/rbac-kinds.ts';
 
 /** Not that of anything derived from a RoleTemplate, whose names begin with `paddock:`. */
@@ -89,9 +89,25 @@ export function accountBinding({ name }: Person, origin: AccountOrigin): Binding
   };
 }
 
-/** Holds nothing: a token that is bound to it ends when it is deleted. */
-export function accessAnchor(uid: string, origin: AccountOrigin): KubeObject {
-  return { metadata: { name: accessSecretName(uid), namespace: USERS_NAMESPACE, ...marksOf(origin) } };
+/**
+ * Holds nothing: a token that is bound to it ends when it is deleted. It goes with the account, without which the token
+ * is refused as well, so that both are told alike.
+ */
+export function accessAnchor(uid: string, account: KubeObject, origin: AccountOrigin): KubeObject {
+  const owner = {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    name: keyOf(account).name,
+    uid: account.metadata?.uid ?? '',
+  };
+  const { labels, annotations } = marksOf(origin);
+  const name = accessSecretName(uid);
+  return { metadata: { name, namespace: USERS_NAMESPACE, labels, annotations, ownerReferences: [owner] } };
+}
+
+/** Whether an account was made for this Cluster, and not for one of before, or by somebody else. */
+export function isOfOrigin({ metadata }: KubeObject, { cluster }: AccountOrigin): boolean {
+  return metadata?.annotations?.[ANNOTATION_OWNER_UID] === cluster.uid;
 }
 
 function marksOf({ cluster, hub }: AccountOrigin) {

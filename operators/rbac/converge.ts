@@ -38,7 +38,7 @@ export async function ensure<T extends Derived>(
 ): Promise<Conflict | undefined> {
   const key = keyOf(wanted);
   const making = { type, key, verb: 'made', takes: false } as const;
-  const existing = known ?? (await writing(making, () => createOrRead(client, type, wanted, signal)));
+  const existing = known ?? (await createOrRead(client, type, wanted, signal));
   if (!existing || existing.metadata?.deletionTimestamp) return undefined; // comes again when it is gone
   if (ownership(existing.metadata) === 'foreign') return conflict(type, wanted);
   const differs = difference(existing, wanted);
@@ -110,15 +110,28 @@ function patchOf(part: Part, value: unknown): JsonPatchOperation {
 /** The API server leaves out what is empty. */
 const empty = (part: Part) => (part === 'rules' || part === 'subjects' ? [] : {});
 
-/** Undefined when it was made just now. One that is not among the marked objects may be there all the same. */
-async function createOrRead<T extends Derived>(client: Client, type: ResourceType<T>, wanted: T, signal: AbortSignal) {
-  try {
-    await client.create(type, parent(wanted), wanted, { signal });
-    return undefined;
-  } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    return await client.find(type, keyOf(wanted), { signal });
-  }
+/**
+ * Undefined when it was made just now. One that is not among the marked objects may be there all the same.
+ * @throws RefusedError
+ */
+export async function createOrRead<T extends Derived>(
+  client: Client,
+  type: ResourceType<T>,
+  wanted: T,
+  signal: AbortSignal,
+): Promise<T | undefined> {
+  const key = keyOf(wanted);
+  const making = { type, key, verb: 'made', takes: false } as const;
+  return await writing(making, async () => {
+    try {
+      await client.create(type, parent(wanted), wanted, { signal });
+      return undefined;
+    } catch (error) {
+      const existing = isAlreadyExists(error) ? await client.find(type, key, { signal }) : undefined;
+      if (!existing) throw error; // also of one that has gone since
+      return existing;
+    }
+  });
 }
 
 function parent({ metadata }: Derived): { namespace?: string } {

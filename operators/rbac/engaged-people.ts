@@ -5,7 +5,7 @@ import { ClusterRoleBindings, ClusterRoles } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
 import { TakenPlaces } from '../engagement/taken-places.ts';
-import { accessOfSecret, accountOfRole, OURS } from './account.ts';
+import { accessOfSecret, accessSecretName, accountOfRole, OURS } from './account.ts';
 import { type PeopleScope, reconcileAccount, reconcileAnchor } from './account-grants.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { Conflict } from './converge.ts';
@@ -13,6 +13,7 @@ import { type EngagedOptions, isDownstream, MARKED, type Phase } from './engaged
 import { accountsOf, type HubPeople, accessKey as keyOfAccess, type PeopleChange } from './people.ts';
 import { obstacleOf } from './refusals.ts';
 import { bindingKey } from './says.ts';
+import { UsersNamespace } from './users-namespace.ts';
 
 export interface EngagedPeopleOptions
   extends Pick<EngagedOptions, 'cluster' | 'fieldManager' | 'hub' | 'log' | 'refusals'> {
@@ -30,20 +31,21 @@ const UNKNOWN_RETRY_MS = 5_000;
 export class EngagedPeople {
   readonly #options: EngagedPeopleOptions;
   readonly #controller: Controller;
-  readonly #parts: Pick<PeopleScope, 'namespaces' | 'roles' | 'clusterBindings' | 'accounts' | 'anchors'>;
+  readonly #parts: Pick<PeopleScope, 'roles' | 'clusterBindings' | 'accounts' | 'anchors'>;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
   /** Accounts of those who were taken out of a binding, by its key, until they are looked at. */
   readonly #left = new Map<string, Set<string>>();
   readonly #strays: PeopleScope['strays'] = new Map();
+  readonly #namespace: UsersNamespace;
   #phase: Phase = 'revoking';
 
   constructor(options: EngagedPeopleOptions) {
     this.#options = options;
     const { cluster, log } = options;
     this.#taken = new TakenPlaces(cluster, key => this.#controller.add(key));
+    this.#namespace = new UsersNamespace(memberNamespaces(cluster));
     this.#parts = {
-      namespaces: memberNamespaces(cluster),
       roles: cluster.cache.informer(ClusterRoles, MARKED),
       clusterBindings: cluster.cache.informer(ClusterRoleBindings, MARKED),
       accounts: cluster.cache.informer(ServiceAccounts, { ...OURS, metadataOnly: true }),
@@ -92,8 +94,9 @@ export class EngagedPeople {
   }
 
   async whenSynced(signal: AbortSignal): Promise<void> {
-    const informers = Object.values(this.#parts).map(informer => informer.whenSynced(signal));
-    await Promise.all([this.#options.people.whenSynced(signal), ...informers]);
+    const { cluster, people } = this.#options;
+    const informers = [...Object.values(this.#parts), memberNamespaces(cluster)];
+    await Promise.all([people.whenSynced(signal), ...informers.map(informer => informer.whenSynced(signal))]);
   }
 
   /** Follows both sides; nothing is done before {@link start}. */
@@ -153,11 +156,14 @@ export class EngagedPeople {
     const clusterUid = people.clusterUid(cluster.name);
     // unknown is not absent: nothing is taken away because the hub can't be read
     if (!people.known || clusterUid === undefined) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+    const client = cluster.client.as(fieldManager);
+    const origin = { cluster: { name: cluster.name, uid: clusterUid }, hub };
     const scope: PeopleScope = {
       ...this.#parts,
-      client: cluster.client.as(fieldManager),
+      client,
       people,
-      origin: { cluster: { name: cluster.name, uid: clusterUid }, hub },
+      origin,
+      usersNamespace: ends => this.#namespace.ensure(client, origin, ends),
       phase: this.#phase,
       strays: this.#strays,
       signal,
@@ -168,8 +174,16 @@ export class EngagedPeople {
     if (conflicts.length > 0) this.#conflicts.set(key, conflicts);
     else this.#conflicts.delete(key);
     this.#taken.set(key, conflicts);
+    if (kind === 'account') this.#anchor(name);
     setImmediate(() => this.#tell(kind, name));
     return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
+  }
+
+  /** Accesses of this account whose token has nothing yet that it could be bound to. */
+  #anchor(account: string): void {
+    const { people, cluster } = this.#options;
+    for (const uid of people.accessesOf(cluster.name, account))
+      if (!this.anchor(accessSecretName(uid))) this.#controller.add(accessKey(uid));
   }
 
   #tell(kind: string, name: string): void {

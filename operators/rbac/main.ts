@@ -20,6 +20,8 @@ import { reconcileRoleTemplate } from './template.ts';
 
 /** A status waits so long for what else changes, ms. */
 const STATUS_MS = 100;
+/** How often a RoleTemplate's status counts its bindings at most, ms. */
+const COUNT_MS = 1_000;
 const BACKOFF_MS = [5, 30_000] as const;
 
 /**
@@ -124,7 +126,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
         .watches(says.templates, ({ metadata }) => related(says, metadata.name ?? ''), { ownWrites: false })
         .watches(says.bindings, ({ spec }) => says.book.parts(spec.roleTemplateName), {
           predicate: (_binding, old) => !old,
-          afterMs: STATUS_MS,
+          afterMs: COUNT_MS,
         });
       says.subscribe(({ place, template }) => {
         if (place || template === undefined) return;

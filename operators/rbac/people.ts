@@ -94,6 +94,11 @@ export class HubPeople {
     return { bindings, accesses: this.accesses.byIndex(BY_ACCOUNT, key).map(accessKey) };
   }
 
+  /** uids of the accesses that an account is there for. */
+  accessesOf(cluster: string, account: string): string[] {
+    return this.accesses.byIndex(BY_ACCOUNT, `${cluster}/${account}`).map(({ metadata }) => metadata.uid ?? '');
+  }
+
   /** Keys of all accesses to a cluster. */
   keysIn(cluster: string): string[] {
     return this.#accessesTo(cluster).map(accessKey);

@@ -12,6 +12,7 @@ import { Secrets } from '../../operators/engagement/secrets.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accessOfSecret, accountName } from '../../operators/rbac/account.ts';
 import { AccessFleet, type Binding, user } from '../support/access-fleet.ts';
+import { BY_AGENT } from '../support/agents.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { OperatorProcesses } from '../support/operator-process.ts';
 
@@ -19,10 +20,10 @@ const TIMEOUT_MS = 30_000;
 /** A change that takes more writes than this does not come to an end. */
 const MOST_WRITES = 80;
 /**
- * A run takes some five seconds, so one time round the operator dies at each third write, from one that is drawn; with
+ * A run takes some five seconds, so one time round it dies at each third write, an agent at each fifth, from one that is drawn; with
  * CRASH_EVERY=1 at each.
  */
-const EVERY = Number(process.env.CRASH_EVERY ?? 3);
+const EVERY = Number(process.env.CRASH_EVERY ?? (BY_AGENT ? 5 : 3));
 const FIRST = 1 + Math.floor(Math.random() * EVERY);
 const read = (resource: string) => ({ verbs: ['list'], apiGroups: [''], resources: [resource] });
 
@@ -147,29 +148,24 @@ async function runWithDeathAt(write: number): Promise<'killed' | 'completed'> {
   const pods = await fleet.bind('pods', 'pods', [user('anna')], { project: 'team' });
   for (const name of ['anna', 'bert']) await fleet.access(`${name}s`, { user: name });
   await untilPicture(BEGIN);
-  await fleet.rbac.stop();
+  await fleet.stopWorker();
   await nodes.subjects(user('bert'), user('cora'));
   await pods.delete();
   const volumes = await fleet.bind('volumes', 'volumes', [user('dora')]);
   await fleet.hub.delete(ClusterAccessResource, { namespace: 'c-edge-1', name: 'berts' });
   await fleet.access('doras', { user: 'dora' });
-  const mortal = processes.start({
-    operators: ['rbac'],
-    kubeconfig: fleet.fleet.operatorKubeconfig('rbac'),
-    killAtWrite: write,
-    maxInFlight: 1, // so that what has been written when it dies is the first n of the writes, and no other
-  });
+  const mortal = fleet.startMortalWorker(processes, write);
   const outcome = await eventually(
     async () => {
       if (!mortal.running) return 'killed' as const;
       return (await picture()).join() === END.join() ? ('completed' as const) : undefined;
     },
-    { timeoutMs: TIMEOUT_MS, what: `the operator dies at write ${write} or comes to the end` },
+    { timeoutMs: TIMEOUT_MS, what: `the worker dies at write ${write} or comes to the end` },
   );
   if (outcome === 'killed' && mortal.writes().length !== write)
-    throw new Error(`the operator died of something else:\n${mortal.log()}`);
+    throw new Error(`the worker died of something else:\n${mortal.log()}`);
   await mortal.kill();
-  fleet.rbac = fleet.fleet.start(['rbac']);
+  fleet.startWorker();
   await untilPicture(END);
   await removeAll([nodes, volumes]);
   return outcome;
@@ -183,7 +179,7 @@ async function removeAll(bindings: readonly Binding[]): Promise<void> {
 }
 
 test(
-  'an rbac operator killed at its n-th write comes to the same end, with nothing left over, when it is started again',
+  'who works on the cluster, killed at the n-th write, comes to the same end, with nothing left over, when it is started again',
   async () => {
     let writes = FIRST - EVERY;
     let outcome: 'killed' | 'completed' = 'killed';

@@ -252,13 +252,14 @@ describe('a ClusterAccess', () => {
     await refused(file);
   });
 
-  test.each(['in the hub', 'on the cluster'])('whose Secret is deleted %s ends', async where => {
+  test.each(['in the hub', 'on the cluster', 'with its account'])('whose Secret is deleted %s ends', async where => {
     await ask(anna, 'stripped', { user: 'anna' });
     const file = await fileOf('stripped');
     expect((await kubectl(file, 'get', 'nodes')).code).toBe(0);
     const name = (await read('stripped')).status?.secretRef?.name ?? '';
     if (where === 'in the hub') await fleet.hub.delete(Secrets, { ...HERE, name });
-    else await fleet.downstream.delete(Secrets, { namespace: USERS, name });
+    else if (where === 'on the cluster') await fleet.downstream.delete(Secrets, { namespace: USERS, name });
+    else await fleet.downstream.delete(ServiceAccounts, { namespace: USERS, name: accountName('anna') });
     if (where === 'in the hub') await fleet.whileDown(async () => undefined); // Secrets of the hub are not watched
 
     await ready('stripped', 'CredentialsDeleted');
