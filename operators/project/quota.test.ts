@@ -201,7 +201,10 @@ function* round(server: Server): Generator<undefined, Dealt | undefined> {
 
 function isSame(one: Ledger, other: Ledger): boolean {
   const text = (ledger: Ledger) =>
-    [...ledger].map(([namespace, entry]) => `${namespace}=${entry.get('pods')}`).sort().join();
+    [...ledger]
+      .map(([namespace, entry]) => `${namespace}=${entry.get('pods')}`)
+      .sort()
+      .join();
   return text(one) === text(other);
 }
 
@@ -248,7 +251,9 @@ test('operators that race never hand out more than there is, and come to an end 
       const sum = sumOf((server.ledger ?? new Map<string, Amounts>()).values(), ['pods']).get('pods');
       expect(`${sum}`).toBe(`${server.handedOut}`);
       for (const { wanted, has } of dealt?.lacking ?? [])
-        expect((sum ?? Quantity.ZERO).plus(wanted.minus(has)).compare(server.hard.get('pods') ?? Quantity.ZERO)).toBe(1);
+        expect((sum ?? Quantity.ZERO).plus(wanted.minus(has)).compare(server.hard.get('pods') ?? Quantity.ZERO)).toBe(
+          1,
+        );
     }),
     { seed: 11, numRuns: 2_000 },
   );

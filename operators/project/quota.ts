@@ -148,9 +148,7 @@ class Table {
     if (less === undefined || less.compare(promised) >= 0) return promised;
     const held = this.#books.held.get(namespace);
     const isLowered =
-      held !== undefined &&
-      held.revision === this.#books.revision &&
-      (held.hard.get(key)?.compare(less) ?? 1) <= 0;
+      held !== undefined && held.revision === this.#books.revision && (held.hard.get(key)?.compare(less) ?? 1) <= 0;
     return isLowered ? less : promised;
   }
 
