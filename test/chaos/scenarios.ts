@@ -15,8 +15,8 @@ export interface Scenario {
   readonly leastWrites: number;
 }
 
-/** Namespaces: a first, a last and one between, so that each kind of write is cut off at its beginning, midst and end. */
-const COUNT = 3;
+/** Namespaces. */
+const COUNT = 5;
 const COPIES = 2 * COUNT;
 const A = { member: 'a', team: 'a' };
 const B = { member: 'b', team: 'b' };
