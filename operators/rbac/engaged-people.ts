@@ -23,7 +23,7 @@ export interface EngagedPeopleOptions
 }
 
 const BACKOFF_MS = [5, 30_000] as const;
-const CONCURRENCY = 16;
+const CONCURRENCY = 64;
 /** How soon it is asked again whether the hub can be read completely. */
 const UNKNOWN_RETRY_MS = 5_000;
 

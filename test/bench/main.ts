@@ -13,7 +13,7 @@ const USAGE = `Usage: npm run bench -- <benchmark> [flags]
   clusters  many idle clusters: memory and hub writes of each, time to connect all and to notice a dead one
             --count N [50]   --kills N [20]
   access    bindings of one user in many namespaces and of many users in many projects, beside a bare client; one binding
-            --namespaces N [1000]   --rounds N [3]
+            --namespaces N [1000]   --rounds N [5]
 
   --json    print one JSON object and nothing else on standard output
 `;
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
       case 'access':
         return await access({
           namespaces: wholeNumber(values.namespaces, '--namespaces', 1),
-          rounds: wholeNumber(values.rounds ?? '3', '--rounds', 1),
+          rounds: wholeNumber(values.rounds ?? '5', '--rounds', 1),
           log,
         });
       case 'clusters':
