@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type ClusterAccess, ClusterAccessResource, USERS_NAMESPACE } from '#api';
+import { findCondition } from '#runtime';
 import { RoleBindings, Roles } from '../../operators/engagement/rbac-kinds.ts';
 import { Secrets } from '../../operators/engagement/secrets.ts';
 import { accessSecretName } from '../../operators/rbac/account.ts';
@@ -198,6 +199,9 @@ describe('what an access says', () => {
     await fleet.hub.delete(Secrets, { ...HERE, name: accessSecretName((await read('over')).metadata.uid ?? '') });
     await fleet.whileDown(async () => undefined); // Secrets of the hub are not watched
     await accessSays(fleet, 'over', 'CredentialsDeleted');
+    // the operator may be about to write once more until then
+    const isCalm = async () => !findCondition((await read('over')).status?.conditions, 'RevocationPending');
+    await eventually(isCalm, { timeoutMs: 20_000, what: 'the cluster has confirmed it' });
     const request = patch(`${ACCESSES}/over/status`, { status: { conditions: [], expiresAt: null, secretRef: null } });
     for (const person of [alice, cora]) expect((await person.send(request)).status).toBe(403);
 
