@@ -1,5 +1,5 @@
 import { type ClusterAccess, type Cluster as ClusterObject, isPaused } from '#api';
-import { isConditionTrue, type KubeObject, keyOf, type Result } from '#runtime';
+import { isConditionTrue, type KubeObject, keyOf, keyString, type Result } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
 import { KubeconfigError } from '../engagement/kubeconfig.ts';
 import { Secrets } from '../engagement/secrets.ts';
@@ -7,9 +7,11 @@ import { anchoredAs, endpointOf, expiryOf, isAnchoredTo, type PeoplesEndpoint } 
 import { type AccessScope, deleteSecret, ensureRole, report, secretKey } from './access-scope.ts';
 import { mint } from './access-secret.ts';
 import { accessSecretName, accountName } from './account.ts';
-import { issuedByAgent } from './agents-word.ts';
+import { attemptsBy, issuedByAgent, toldOfAccess } from './agents-word.ts';
 
 const RETRY_MS = 500;
+/** How soon it is looked again whether a Secret that is somebody else's is gone. */
+const TAKEN_RETRY_MS = 5_000;
 
 /** Makes the kubeconfig of an access that has none, once its user is bound and has an account on the cluster. */
 export async function issue(
@@ -63,16 +65,36 @@ async function leaveToAgent(
 ): Promise<Result | undefined> {
   const cluster = object.metadata.name ?? '';
   const word = issuedByAgent(access);
-  const isBound = (made: KubeObject) => word?.message === anchoredAs(made, access);
-  const isMade = word && (await reportMade(scope, access, { cluster, isBound }, signal));
-  if (isMade) return undefined;
-  if (word?.status === 'True')
-    return await report(scope, access, { reason: 'CredentialsDeleted', cluster, pending: true }, signal);
+  const reason = isConditionTrue(object.status?.conditions, 'Connected') ? 'WaitingForAgent' : 'ClusterNotConnected';
+  const cleared = attemptsBy(access);
+  if (cleared > toldOfAccess(access).cleared) {
+    if (await isTaken(scope, access, cluster, signal)) return { requeueAfterMs: TAKEN_RETRY_MS };
+    await deleteSecret(scope, access, signal);
+    return await report(scope, access, { reason, cluster, cleared }, signal);
+  }
   if (word?.reason === 'Conflict')
     return await report(scope, access, { reason: 'Conflict', cluster, message: word.message }, signal);
-  const reason = isConditionTrue(object.status?.conditions, 'Connected') ? 'WaitingForAgent' : 'ClusterNotConnected';
-  return await report(scope, access, { reason, cluster }, signal);
+  if (word?.status !== 'True') return await report(scope, access, { reason, cluster }, signal);
+  const isBound = (made: KubeObject) => word.message === anchoredAs(made, access);
+  if (await reportMade(scope, access, { cluster, isBound }, signal)) return undefined;
+  return await report(scope, access, { reason: 'CredentialsDeleted', cluster, pending: true }, signal);
 }
+
+/** Whether somebody else's Secret is in the place of an access's, which is said of it. */
+async function isTaken(
+  scope: AccessScope,
+  access: ClusterAccess,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const found = await scope.client.find(Secrets, secretKey(access), { signal, metadataOnly: true });
+  if (!found || expiryOf(found, access) !== undefined) return false;
+  await report(scope, access, { reason: 'Conflict', cluster, message: foreign(found) }, signal);
+  return true;
+}
+
+const foreign = (secret: KubeObject) =>
+  `secrets ${keyString(keyOf(secret))} exists and was not made by Paddock: delete it`;
 
 interface Made {
   readonly cluster: string;
@@ -94,8 +116,8 @@ async function reportMade(
     await deleteSecret(scope, access, signal);
     return false;
   }
-  const message = `secrets ${keyOf(made).namespace}/${keyOf(made).name} exists and was not made by Paddock: delete it`;
-  const found = expiresAt === undefined ? { reason: 'Conflict', message } : { reason: 'Issued', expiresAt };
+  const found =
+    expiresAt === undefined ? { reason: 'Conflict', message: foreign(made) } : { reason: 'Issued', expiresAt };
   await report(scope, access, { ...found, cluster }, signal);
   return true;
 }

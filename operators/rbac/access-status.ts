@@ -1,7 +1,7 @@
 import type { ClusterAccess, ClusterAccessStatus } from '#api';
 import { byType, type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import { accessSecretName } from './account.ts';
-import { accessToTell, type Deletion, hubsConditions } from './agents-word.ts';
+import { accessToTell, type Deletion, hubsConditions, toldOfAccess } from './agents-word.ts';
 
 /** How it stands with a ClusterAccess. */
 export interface AccessReport {
@@ -14,6 +14,8 @@ export interface AccessReport {
   readonly expiresAt?: string;
   /** The cluster has not confirmed yet that its token is refused. */
   readonly pending?: boolean;
+  /** The agent's attempt after which the Secret that it found was taken away [as it was said before]. */
+  readonly cleared?: number;
   /** What an agent is told of its deletion [that it is to take back what was given, if somebody deleted it]. */
   readonly deletion?: Deletion;
 }
@@ -42,7 +44,8 @@ export function accessStatusOf(
   const before = { ...all, conditions: hubsConditions(all.conditions) };
   const observedGeneration = metadata.generation ?? 0;
   const deletion = said.deletion ?? (revoked ? 'clean' : undefined);
-  const told = byAgent ? accessToTell({ deletion, prepared: PREPARED.includes(said.reason ?? '') }) : [];
+  const cleared = said.cleared ?? toldOfAccess(access).cleared;
+  const told = byAgent ? accessToTell({ deletion, prepared: PREPARED.includes(said.reason ?? ''), cleared }) : [];
   const conditions = mergeConditions(before.conditions, [...accessConditions(access, said), ...told], {
     now,
     observedGeneration,

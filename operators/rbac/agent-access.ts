@@ -17,8 +17,9 @@ import {
   type AccessSeen,
   ANCHOR_DELETED,
   agentsAccessConditions,
+  attemptsBy,
   issuedByAgent,
-  SECRET_EXISTS,
+  secretExists,
   toldOfAccess,
   writeWord,
 } from './agents-word.ts';
@@ -40,8 +41,6 @@ export interface AgentAccessScope {
 }
 
 const RETRY_MS = 500;
-/** For the hub's operator to take away a Secret that is in the way. */
-const AGAIN_MS = 2_000;
 
 /**
  * The agent's part of a ClusterAccess: the token, which its cluster gives, and the Secret, once the hub's operator has
@@ -63,7 +62,7 @@ export async function reconcileAgentAccess(
   if (seen === 'later') return { requeueAfterMs: RETRY_MS };
   const conditions = seen && agentsAccessConditions(access, seen, scope.now());
   if (conditions) await writeWord(scope.client, ClusterAccessResource, access, { conditions, signal });
-  return typeof seen === 'object' && seen.reason === SECRET_EXISTS ? { requeueAfterMs: AGAIN_MS } : undefined;
+  return undefined;
 }
 
 interface Place {
@@ -80,7 +79,7 @@ async function look(
   signal: AbortSignal,
 ): Promise<AccessSeen | 'later' | undefined> {
   const { uid = '', deletionTimestamp } = access.metadata;
-  const { deletion, prepared } = toldOfAccess(access);
+  const { deletion, prepared, cleared } = toldOfAccess(access);
   const account = accountName(access.spec.user);
   const done = place.accounts.isAccessDone(uid, account);
   if (isOver(access) || deletion === 'clean') return done ? 'revoked' : 'later';
@@ -96,6 +95,7 @@ async function look(
     return anchor && word.message === inForce(anchor)
       ? undefined
       : { issued: false, reason: ANCHOR_DELETED, message: LOST };
+  if (attemptsBy(access) > cleared) return undefined; // the hub's operator takes away what is in its place
   return anchor ? await issue(scope, access, place, anchor, signal) : 'later';
 }
 
@@ -112,7 +112,7 @@ async function issue(
     await mint({ downstream: downstream.client, hub: client, hubUid: hub(), signal }, access, { endpoint, anchor });
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
-    return { issued: false, reason: SECRET_EXISTS, message: 'its Secret is there already: the hub tells whose it is' };
+    return secretExists(access);
   }
   return { issued: true, reason: 'Issued', message: inForce(anchor) };
 }

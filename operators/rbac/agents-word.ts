@@ -39,7 +39,7 @@ const PREPARED = 'Prepared';
 export const ANCHOR_DELETED = 'AnchorDeleted';
 
 /** Reason of `Issued`, where a Secret of that name was there: one of before the agent was started, or somebody's. */
-export const SECRET_EXISTS = 'SecretExists';
+const SECRET_EXISTS = 'SecretExists';
 
 const AGENTS = [APPLIED, REVOKED, ISSUED];
 
@@ -70,6 +70,11 @@ export interface Told {
 export interface ToldOfAccess {
   readonly deletion: Deletion | undefined;
   readonly prepared: boolean;
+  /**
+   * The last of the agent's attempts after which the Secret was taken away that it found in place of its own. What is
+   * there after that is the agent's next, and nobody's to take away before it has said so.
+   */
+  readonly cleared: number;
 }
 
 export function told(binding: RoleTemplateBinding): Told {
@@ -80,7 +85,9 @@ export function told(binding: RoleTemplateBinding): Told {
 }
 
 export function toldOfAccess(access: ClusterAccess): ToldOfAccess {
-  return { deletion: deletionTold(access), prepared: isConditionTrue(access.status?.conditions, PREPARED) };
+  const { conditions } = access.status ?? {};
+  const cleared = attemptIn(findCondition(conditions, PREPARED));
+  return { deletion: deletionTold(access), prepared: isConditionTrue(conditions, PREPARED), cleared };
 }
 
 function deletionTold({ metadata, status }: RoleTemplateBinding | ClusterAccess): Deletion | undefined {
@@ -103,16 +110,35 @@ export function toTell({ deletion, templateDeleted }: Told): ConditionIntent[] {
 }
 
 /** As {@link toTell}, of a ClusterAccess. */
-export function accessToTell({ deletion, prepared }: ToldOfAccess): ConditionIntent[] {
+export function accessToTell({ deletion, prepared, cleared }: ToldOfAccess): ConditionIntent[] {
   const conditions = deletionToTell(deletion);
-  if (prepared)
-    conditions.push({
-      type: PREPARED,
-      status: 'True',
-      reason: 'MayBeIssued',
-      message: 'the agent of the cluster asks for the token and writes the Secret',
-    });
+  if (!prepared && cleared === 0) return conditions;
+  const before = cleared === 0 ? '' : `the Secret that was in its place was taken away (${attempt(cleared)}): `;
+  const said = prepared
+    ? { reason: 'MayBeIssued', message: 'the agent of the cluster asks for the token and writes the Secret' }
+    : { reason: 'NotNow', message: 'the agent of the cluster waits' };
+  const status = prepared ? 'True' : 'False';
+  conditions.push({ type: PREPARED, status, reason: said.reason, message: `${before}${said.message}` });
   return conditions;
+}
+
+/** The conditions of both sides count the attempts of an agent in their messages. */
+const attempt = (number: number): string => `attempt ${number}`;
+
+function attemptIn(condition: Condition | undefined): number {
+  return Number(/\battempt (\d+)\b/.exec(condition?.message ?? '')?.[1] ?? 0);
+}
+
+/** How often the agent has found a Secret in place of the one that it was about to write. */
+export function attemptsBy({ status }: ClusterAccess): number {
+  const issued = findCondition(status?.conditions, ISSUED);
+  return issued?.reason === SECRET_EXISTS ? attemptIn(issued) : 0;
+}
+
+/** What an agent says that has found a Secret there once more. */
+export function secretExists(access: ClusterAccess): AccessSeen {
+  const message = `its Secret is there already (${attempt(toldOfAccess(access).cleared + 1)}): the hub tells whose it is`;
+  return { issued: false, reason: SECRET_EXISTS, message };
 }
 
 function deletionToTell(deletion: Deletion | undefined): ConditionIntent[] {
