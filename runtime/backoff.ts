@@ -12,8 +12,8 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential backoff with full jitter between half and the whole of the step, so that many clients
- * that lost one server at the same moment come back spread out.
+ * Exponential backoff with full jitter: anything between nothing and the whole of the step, so that many clients that
+ * lost one server at the same moment come back spread out. Source: M. Brooker, "Exponential Backoff And Jitter" (2015).
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -31,7 +31,7 @@ export class Backoff {
     if (now - this.#last >= resetAfter) this.#step = 0;
     const ceiling = Math.min(max, base * 2 ** this.#step);
     if (ceiling < max) this.#step += 1;
-    const delay = ceiling * (0.5 + random() / 2);
+    const delay = ceiling * random();
     this.#last = now + delay;
     return delay;
   }

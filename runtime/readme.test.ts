@@ -25,7 +25,7 @@ describe('the README', () => {
     row('pages of a list', `${pageSize} objects`);
     row(
       'pause after a failed watch',
-      `${backoffBaseMs / 1000} s, doubled up to ${backoffMaxMs / 1000} s, half of it at random`,
+      `at random up to ${backoffBaseMs / 1000} s, doubled up to ${backoffMaxMs / 1000} s`,
     );
     row('the pause starts over after', `${backoffResetMs / 60_000} min`);
   });
