@@ -14,7 +14,7 @@ demo: node_modules/.package-lock.json ## a hub and a downstream with the samples
 	@npm run --silent demo -- $(if $(ONCE),--once)
 
 test: node_modules/.package-lock.json ## every check and test but the benchmarks; T=pattern runs the files that match
-	@npm run --silent test -- $(T)
+	@npm run --silent test -- $(if $(T),'$(T)')
 
 bench: node_modules/.package-lock.json ## the benchmarks, one JSON object each
 	@npm run --silent bench -- fanout --json
