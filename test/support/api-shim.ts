@@ -1,7 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { Agent, request } from 'node:https';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Agent, createServer, request, type Server } from 'node:https';
 import { Transform } from 'node:stream';
 import type { Credentials } from '#runtime';
+import { issue, newAuthority } from '../../hack/control-plane/certificates.ts';
+
+const ISSUER = 'api-shim';
 
 /**
  * An API server in front of another one. Whoever comes acts as the user of the credentials, which must be a client
@@ -13,11 +16,11 @@ class ApiShim {
   readonly #agent: Agent;
   readonly #target: string;
 
-  protected constructor({ server, url, target, agent }: Listening) {
+  protected constructor({ server, url, ca, target, agent }: Listening) {
     this.#server = server;
     this.#agent = agent;
     this.#target = target;
-    this.credentials = { resolve: async () => ({ server: url, tls: {}, headers: {} }) };
+    this.credentials = { resolve: async () => ({ server: url, tls: { ca }, headers: {} }) };
     server.on('request', (incoming: IncomingMessage, answer: ServerResponse) => this.#serve(incoming, answer));
   }
 
@@ -57,19 +60,27 @@ class ApiShim {
 interface Listening {
   readonly server: Server;
   readonly url: string;
+  /** Of its certificate, PEM. */
+  readonly ca: string;
   readonly target: string;
   readonly agent: Agent;
 }
 
 async function listen(credentials: Credentials): Promise<Listening> {
   const { server: target, tls } = await credentials.resolve();
-  const server = createServer();
+  const authority = newAuthority(ISSUER);
+  const { certPem, keyPem } = issue(authority, ISSUER, {
+    commonName: ISSUER,
+    usage: 'server',
+    names: ['127.0.0.1'],
+  });
+  const server = createServer({ cert: certPem, key: keyPem });
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   if (typeof address !== 'object' || address === null) throw new Error('the shim has no address');
   const { ca, cert, key } = tls;
   const agent = new Agent({ keepAlive: true, ca, cert, key });
-  return { server, url: `http://127.0.0.1:${address.port}`, target, agent };
+  return { server, url: `https://127.0.0.1:${address.port}`, ca: authority.certPem, target, agent };
 }
 
 /** Its /readyz fails when a test wants it to. */
