@@ -68,9 +68,10 @@ async function leaveToAgent(
   const reason = isConditionTrue(object.status?.conditions, 'Connected') ? 'WaitingForAgent' : 'ClusterNotConnected';
   const cleared = attemptsBy(access);
   if (cleared > toldOfAccess(access).cleared) {
-    if (await isTaken(scope, access, cluster, signal)) return { requeueAfterMs: TAKEN_RETRY_MS };
-    await deleteSecret(scope, access, signal);
-    return await report(scope, access, { reason, cluster, cleared }, signal);
+    const other = await deleteSecret(scope, access, signal);
+    if (!other) return await report(scope, access, { reason, cluster, cleared }, signal);
+    await report(scope, access, { reason: 'Conflict', cluster, message: foreign(other) }, signal);
+    return { requeueAfterMs: TAKEN_RETRY_MS };
   }
   if (word?.reason === 'Conflict')
     return await report(scope, access, { reason: 'Conflict', cluster, message: word.message }, signal);
@@ -78,19 +79,6 @@ async function leaveToAgent(
   const isBound = (made: KubeObject) => word.message === anchoredAs(made, access);
   if (await reportMade(scope, access, { cluster, isBound }, signal)) return undefined;
   return await report(scope, access, { reason: 'CredentialsDeleted', cluster, pending: true }, signal);
-}
-
-/** Whether somebody else's Secret is in the place of an access's, which is said of it. */
-async function isTaken(
-  scope: AccessScope,
-  access: ClusterAccess,
-  cluster: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const found = await scope.client.find(Secrets, secretKey(access), { signal, metadataOnly: true });
-  if (!found || expiryOf(found, access) !== undefined) return false;
-  await report(scope, access, { reason: 'Conflict', cluster, message: foreign(found) }, signal);
-  return true;
 }
 
 const foreign = (secret: KubeObject) =>
@@ -113,7 +101,7 @@ async function reportMade(
   if (!made) return false;
   const expiresAt = expiryOf(made, access);
   if (expiresAt !== undefined && !isBound(made)) {
-    await deleteSecret(scope, access, signal);
+    await scope.client.delete(Secrets, secretKey(access), { uid: made.metadata?.uid, signal });
     return false;
   }
   const found =

@@ -6,7 +6,7 @@ import {
   LABEL_PLANE,
   PLANE_HUB,
 } from '#api';
-import { type Client, type Informer, isNotFound, keyOf, type Recorder, type Watched } from '#runtime';
+import { type Client, type Informer, isNotFound, type KubeObject, keyOf, type Recorder, type Watched } from '#runtime';
 import { releaseAgentStatus, worksByAgent } from '../engagement/agent.ts';
 import { type BindingObject, RoleBindings, type RoleObject, Roles } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
@@ -45,10 +45,16 @@ export async function ensureRole(scope: AccessScope, access: ClusterAccess, sign
   await ensure(client, RoleBindings, binding, bindings.get(keyOf(binding)), signal);
 }
 
-export async function deleteSecret({ client }: AccessScope, access: ClusterAccess, signal: AbortSignal): Promise<void> {
+/** Deletes the Secret of an access; returns the one of somebody else's that is in its place instead. */
+export async function deleteSecret(
+  { client }: AccessScope,
+  access: ClusterAccess,
+  signal: AbortSignal,
+): Promise<KubeObject | undefined> {
   const found = await client.find(Secrets, secretKey(access), { signal, metadataOnly: true });
-  if (found && expiryOf(found, access) !== undefined)
-    await client.delete(Secrets, secretKey(access), { uid: found.metadata?.uid, signal });
+  if (!found || expiryOf(found, access) === undefined) return found;
+  await client.delete(Secrets, secretKey(access), { uid: found.metadata?.uid, signal });
+  return undefined;
 }
 
 export const secretKey = ({ metadata }: ClusterAccess) => ({

@@ -39,8 +39,6 @@ export class HubSays {
   /** Templates that do not exist, which was read from the server. */
   readonly #gone = new Set<string>();
   #book: TemplateBook | undefined;
-  /** Since the last change: many namespaces of one project ask the same. */
-  readonly #shares = new Map<string, Share>();
 
   constructor({ templates, bindings, projects, installed }: Sources) {
     this.templates = templates;
@@ -108,14 +106,8 @@ export class HubSays {
 
   /** Who has the role in the place. */
   share(place: Place, template: string): Share {
-    const key = `${placeKey(place)}/${template}`;
-    let share = this.#shares.get(key);
-    if (!share) {
-      const bindings = this.bindingsIn(place.cluster, place).filter(({ spec }) => spec.roleTemplateName === template);
-      share = shareOf(bindings, binding => this.standing(binding));
-      this.#shares.set(key, share);
-    }
-    return share;
+    const bindings = this.bindingsIn(place.cluster, place).filter(({ spec }) => spec.roleTemplateName === template);
+    return shareOf(bindings, binding => this.standing(binding));
   }
 
   standing(binding: RoleTemplateBinding): Standing {
@@ -250,7 +242,6 @@ export class HubSays {
   }
 
   #emit(change: Change): void {
-    this.#shares.clear();
     for (const subscriber of this.#subscribers) subscriber(change);
   }
 
