@@ -1,11 +1,11 @@
 import type { Cluster } from '#runtime';
 import { type Place, TakenPlaces } from '../engagement/taken-places.ts';
-import { CopyTypes, type SharedKind } from './kinds.ts';
+import { CopyTypes, type GivenKind } from './kinds.ts';
 
-/** A copy that can't be where it should be, as the Project's status names it. */
+/** An object that can't be where it should be, as the Project's status names it. */
 export interface Conflict {
   readonly namespace: string;
-  readonly kind: SharedKind;
+  readonly kind: GivenKind;
   readonly name: string;
   readonly reason: 'Conflict' | 'Refused' | 'InvalidSelector' | 'TooLarge' | 'Invalid' | 'Forbidden';
   readonly message: string;
@@ -26,7 +26,7 @@ export class Conflicts {
   }
 
   /** A foreign object is known to stand there: no need to try and be refused. */
-  isBlocked(kind: SharedKind, namespace: string, name: string): boolean {
+  isBlocked(kind: GivenKind, namespace: string, name: string): boolean {
     return this.#taken.isTaken(placeOf({ kind, namespace, name }));
   }
 

@@ -12,7 +12,7 @@ import {
 import { isTerminating } from '../engagement/membership.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
-import { type Copy, CopyTypes, type SharedKind, SourceTypes } from './kinds.ts';
+import { type Copy, CopyTypes, type GivenKind, GivenTypes, isPolicyKind } from './kinds.ts';
 import { isFullyMarked, type Members } from './members.ts';
 
 export interface DeliveryContext {
@@ -77,7 +77,7 @@ function superfluous({ members, hub }: DeliveryContext, { namespace, templates, 
   });
 }
 
-async function remove({ client, signal }: DeliveryContext, kind: SharedKind, { metadata }: Copy): Promise<undefined> {
+async function remove({ client, signal }: DeliveryContext, kind: GivenKind, { metadata }: Copy): Promise<undefined> {
   const { namespace = '', name = '', uid } = metadata ?? {};
   await client.delete(CopyTypes[kind], { namespace, name }, { uid, signal });
   return undefined;
@@ -100,13 +100,13 @@ async function create(context: DeliveryContext, template: Template, namespace: s
   const { kind, name } = template;
   if (conflicts.isBlocked(kind, namespace, name)) return foreign(template, namespace);
   try {
-    await client.create(SourceTypes[kind], { namespace }, { json: template.json }, { signal });
+    await client.create(GivenTypes[kind], { namespace }, { json: template.json }, { signal });
     return undefined;
   } catch (error) {
     if (!isAlreadyExists(error)) throw error;
   }
   // not in the cache of marked objects: foreign, or ours with its label stripped
-  const found = await client.find(SourceTypes[kind], { namespace, name }, { signal });
+  const found = await client.find(GivenTypes[kind], { namespace, name }, { signal });
   if (found && ownership(found.metadata) === 'foreign') return foreign(template, namespace);
   if (found) await correct(context, template, copyOf(found));
   else throw new Error(`${kind} ${namespace}/${name} went while it was looked at`);
@@ -118,15 +118,16 @@ async function correct({ client, signal }: DeliveryContext, template: Template, 
   const correction = correctionOf(copy, template);
   if (!correction) return;
   if (correction.action === 'patch') {
-    await client.jsonPatch(SourceTypes[template.kind], { namespace, name }, correction.patch, { signal });
+    await client.jsonPatch(GivenTypes[template.kind], { namespace, name }, correction.patch, { signal });
     return;
   }
   await client.delete(CopyTypes[template.kind], { namespace, name }, { uid, signal });
-  await client.create(SourceTypes[template.kind], { namespace }, { json: template.json }, { signal });
+  await client.create(GivenTypes[template.kind], { namespace }, { json: template.json }, { signal });
 }
 
 function foreign({ kind, name }: Template, namespace: string): Conflict {
-  const message = `a ${kind} of this name that Paddock did not make is there: delete or rename it, and the copy takes its place`;
+  const ours = isPolicyKind(kind) ? "the project's" : 'the copy';
+  const message = `a ${kind} of this name that Paddock did not make is there: delete or rename it, and ${ours} takes its place`;
   return { namespace, kind, name, reason: 'Conflict', message };
 }
 

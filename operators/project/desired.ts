@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import { ANNOTATION_NAMESPACES, marks } from '#api';
 import { errorMessage, type JsonPatchOperation, jsonEqual, type LabelSelector, parseSelector } from '#runtime';
-import type { Copy, SharedKind, Source } from './kinds.ts';
+import type { Copy, GivenKind, PolicyKind, PolicySource, SharedKind, Source } from './kinds.ts';
 
-/** What a source's copies look like in every namespace that gets one. */
+/** What a project gives looks like this in every namespace that gets it. */
 export interface Template {
-  readonly kind: SharedKind;
+  readonly kind: GivenKind;
   readonly name: string;
   readonly type: string | undefined;
   readonly immutable: boolean;
@@ -15,8 +15,8 @@ export interface Template {
   readonly selector: LabelSelector;
   /** The body of the create, the same for all namespaces. */
   readonly json: string;
-  /** The whole object as the source has it, for patches. */
-  readonly source: Source;
+  /** Its content by the paths that patches write. */
+  readonly content: Readonly<Record<string, object>>;
 }
 
 /** A source that can't be copied as it is, and why. */
@@ -50,6 +50,7 @@ const REFUSED_TYPES: Readonly<Record<string, string>> = {
   'bootstrap.kubernetes.io/token': 'bootstrap tokens let nodes join the cluster',
   'helm.sh/release.v1': 'Helm would take the copy for a release of its own',
 };
+const EVERYWHERE = parseSelector('');
 /** Kubernetes itself puts a ConfigMap of this name into every namespace. */
 const REFUSED_NAME = 'kube-root-ca.crt';
 
@@ -66,11 +67,7 @@ export function templateOf(kind: SharedKind, source: Source, owner: CopyOwner): 
     const message = `annotation ${ANNOTATION_NAMESPACES}: ${errorMessage(error)}; copies that exist stay as they are`;
     return { kind, name, reason: 'InvalidSelector', message };
   }
-  const mark = marks({
-    owner: { kind: 'project', name: owner.project, uid: owner.projectUid },
-    cluster: owner.cluster,
-    hub: owner.hub,
-  });
+  const mark = marksOf(owner);
   const labels = { ...carried(source.metadata?.labels), ...mark.labels };
   const annotations = { ...carried(source.metadata?.annotations), ...mark.annotations };
   const { type, data, binaryData } = source;
@@ -84,7 +81,31 @@ export function templateOf(kind: SharedKind, source: Source, owner: CopyOwner): 
     binaryData,
     ...(immutable ? { immutable } : {}),
   });
-  return { kind, name, type, immutable, labels, annotations, digest: contentDigest(source), selector, json, source };
+  const content = { '/data': data ?? {}, ...(kind === 'ConfigMap' ? { '/binaryData': binaryData ?? {} } : {}) };
+  return { kind, name, type, immutable, labels, annotations, digest: contentDigest(source), selector, json, content };
+}
+
+/** The object that a project's spec asks for in each of its namespaces. */
+export function policyTemplate(kind: PolicyKind, name: string, spec: object, owner: CopyOwner): Template {
+  const { labels, annotations } = marksOf(owner);
+  const json = JSON.stringify({
+    apiVersion: kind === 'NetworkPolicy' ? 'networking.k8s.io/v1' : 'v1',
+    kind,
+    metadata: { name, labels, annotations },
+    spec,
+  });
+  return {
+    kind,
+    name,
+    type: undefined,
+    immutable: false,
+    labels,
+    annotations,
+    digest: contentDigest({ spec }),
+    selector: EVERYWHERE,
+    json,
+    content: { '/spec': spec },
+  };
 }
 
 export function isRefusal(result: Template | Refusal): result is Refusal {
@@ -118,17 +139,14 @@ export function correctionOf(copy: Copy, template: Template): Correction | undef
   ];
   if (labelsDiffer) patch.push({ op: 'add', path: '/metadata/labels', value: template.labels });
   if (annotationsDiffer) patch.push({ op: 'add', path: '/metadata/annotations', value: template.annotations });
-  if (contentDiffers) {
-    patch.push({ op: 'add', path: '/data', value: template.source.data ?? {} });
-    if (template.kind === 'ConfigMap')
-      patch.push({ op: 'add', path: '/binaryData', value: template.source.binaryData ?? {} });
-  }
+  if (contentDiffers)
+    for (const [path, value] of Object.entries(template.content)) patch.push({ op: 'add', path, value });
   if (immutableDiffers) patch.push({ op: 'add', path: '/immutable', value: template.immutable });
   return { action: 'patch', patch };
 }
 
 /** Reduces an object of a member namespace to what is kept of it. */
-export function copyOf(object: Source): Copy {
+export function copyOf(object: Source & Partial<PolicySource>): Copy {
   const { managedFields: _managed, annotations, ...metadata } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
   return {
@@ -140,9 +158,25 @@ export function copyOf(object: Source): Copy {
 }
 
 /** Equal for equal content, whatever the order of its keys. */
-function contentDigest({ data, binaryData }: Source): string {
-  const sorted = (part: Source['data']) => Object.entries(part ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return hash('sha256', JSON.stringify([sorted(data), sorted(binaryData)]), 'base64');
+function contentDigest({
+  data,
+  binaryData,
+  spec,
+}: Pick<Source, 'data' | 'binaryData'> & Partial<PolicySource>): string {
+  const content = spec ? [sorted(spec)] : [sorted(data ?? {}), sorted(binaryData ?? {})];
+  return hash('sha256', JSON.stringify(content), 'base64');
+}
+
+/** A value without an order of keys: each object as the list of its entries, sorted. */
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([key, part]) => [key, sorted(part)]);
+}
+
+function marksOf({ project, projectUid, cluster, hub }: CopyOwner) {
+  return marks({ owner: { kind: 'project', name: project, uid: projectUid }, cluster, hub });
 }
 
 function sameType(copy: Copy, template: Template): boolean {

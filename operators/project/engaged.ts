@@ -6,7 +6,7 @@ import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
 import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
-import { type Copy, SHARED_KINDS } from './kinds.ts';
+import type { Copy } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
 import { type Plans, projectKeyOf } from './plans.ts';
@@ -38,6 +38,8 @@ export interface Observation {
   readonly resolved: readonly Conflict[];
 }
 
+/** For so long the policies of a cluster are waited for before its namespaces are looked at, ms. */
+const READ_MS = 5_000;
 /** Reconciles at once; as many requests are in flight at most for one cluster, so more would only wait. */
 const CONCURRENCY = 64;
 
@@ -108,10 +110,13 @@ export class EngagedProjects {
     const ends = AbortSignal.any([cluster.signal, stop]);
     this.#watchHub();
     this.#watchDownstream();
-    void Promise.all([plans.whenSynced(ends), this.members.whenSynced(ends)]).then(
+    const read = async () => {
+      await Promise.all([plans.whenSynced(ends), this.members.whenSynced(ends)]);
+      await this.#readPolicies(ends);
+    };
+    void read().then(
       () => {
-        for (const namespace of this.members.namespaces.list())
-          this.#controller.add(namespace.metadata?.name ?? '', { priority: 'background' });
+        this.#addAll();
         this.#controller.start(ends);
         return this.#settle(ends);
       },
@@ -119,8 +124,26 @@ export class EngagedProjects {
     );
   }
 
+  /**
+   * Policies that there are, or that projects ask for, are read before anything is done; but not waited for longer than
+   * a moment, since the cluster may not allow to read them.
+   */
+  async #readPolicies(ends: AbortSignal): Promise<void> {
+    const { cluster, plans } = this.#options;
+    await this.members.findPolicies(ends);
+    for (const project of plans.projects.list().filter(({ metadata }) => metadata.namespace === `c-${cluster.name}`))
+      for (const { kind } of plans.get(project).policies) this.members.watch(kind);
+    const moment = AbortSignal.any([ends, AbortSignal.timeout(READ_MS)]);
+    await this.members.whenSynced(moment).catch(() => ends.throwIfAborted());
+  }
+
   stopped(): Promise<void> {
     return this.#controller.stopped();
+  }
+
+  #addAll(): void {
+    for (const namespace of this.members.namespaces.list())
+      this.#controller.add(namespace.metadata?.name ?? '', { priority: 'background' });
   }
 
   #watchHub(): void {
@@ -151,8 +174,7 @@ export class EngagedProjects {
       for (const namespace of namespaces) this.#changed(namespace);
     };
     members.namespaces.subscribe({ applied: (now, old) => tell(now, old), deleted: old => tell(old) });
-    for (const kind of SHARED_KINDS) {
-      const informer = members.copies[kind];
+    members.follow(informer => {
       // one that was a copy until somebody gave it to another owner is a copy to restore
       const predicate = (copy: Copy, old: Copy | undefined) => isProjectCopy(copy) || (!!old && isProjectCopy(old));
       this.#controller.watches(informer, copy => [copy.metadata?.namespace ?? ''], { predicate, ownWrites: false });
@@ -162,7 +184,11 @@ export class EngagedProjects {
         this.#changed(members.namespaces.get({ name: metadata?.namespace ?? '' }));
       };
       informer.subscribe({ applied: changed, deleted: changed });
-    }
+      void informer.whenSynced(this.cluster.signal).then(
+        () => this.#addAll(),
+        () => undefined, // let go before it was read
+      );
+    });
   }
 
   #namespacesOf(projectKey: string | undefined): string[] {

@@ -1,7 +1,8 @@
 import { type Project, ProjectResource } from '#api';
-import type { Recorder } from '#runtime';
+import { findCondition, type Recorder } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { Observation } from './engaged.ts';
+import { type GivenKind, isPolicyKind } from './kinds.ts';
 import { CONFLICTS_SHOWN } from './status.ts';
 
 /**
@@ -45,20 +46,24 @@ export class ProjectEvents {
   #conflictFound(project: Project, { kind, namespace, name, reason, message }: Conflict): void {
     this.#recorder.record(ProjectResource, project, {
       type: 'Warning',
-      reason: reason === 'Conflict' ? 'ConflictFound' : `Copy${reason}`,
-      action: 'Copy',
-      note: `${kind} ${name} can't be copied to namespace ${namespace}: ${message}`,
+      reason: reason === 'Conflict' ? 'ConflictFound' : `${isPolicyKind(kind) ? 'Policy' : 'Copy'}${reason}`,
+      action: actionOf(kind),
+      note: `${kind} ${name} can't be ${isPolicyKind(kind) ? 'put in' : 'copied to'} namespace ${namespace}: ${message}`,
     });
   }
 
   #conflictResolved(project: Project, { kind, namespace, name }: Conflict): void {
     const note = `${kind} ${name} no longer conflicts in namespace ${namespace}`;
-    this.#tell(project, 'ConflictResolved', 'Copy', note);
+    this.#tell(project, 'ConflictResolved', actionOf(kind), note);
   }
 
   #tell(project: Project, reason: string, action: string, note: string): void {
     this.#recorder.record(ProjectResource, project, { type: 'Normal', reason, action, note });
   }
+}
+
+function actionOf(kind: GivenKind): string {
+  return isPolicyKind(kind) ? 'Restrict' : 'Copy';
 }
 
 /** Named in the status, or possibly so: the list is cut at a hundred. */
@@ -73,6 +78,8 @@ function isKnownConflict(
   { kind, namespace, name }: Conflict,
   { seen }: { readonly seen: boolean },
 ): boolean {
+  // of policies the status names the first only
+  if (isPolicyKind(kind)) return !seen && findCondition(status?.conditions, 'PolicyReady')?.status === 'False';
   const known = status?.shared?.conflicts ?? [];
   if (!seen && known.length >= CONFLICTS_SHOWN) return true;
   return known.some(other => other.kind === kind && other.namespace === namespace && other.name === name);

@@ -1,4 +1,5 @@
 import type { KubeObject, ResourceType } from '#runtime';
+import { LimitRanges, NetworkPolicies } from '../engagement/policy-kinds.ts';
 
 /** A Secret or ConfigMap in the hub that is shared with a project's namespaces; content and all. */
 export interface Source extends KubeObject {
@@ -8,25 +9,43 @@ export interface Source extends KubeObject {
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
-/** A copy in a member namespace as the cache keeps it: the content is reduced to its digest. */
+/** A LimitRange or NetworkPolicy that a project's spec asks for. */
+export interface PolicySource extends KubeObject {
+  readonly spec: object;
+}
+
+/** What a project gave a member namespace as the cache keeps it: the content is reduced to its digest. */
 export interface Copy extends KubeObject {
   readonly type?: string;
   readonly immutable?: boolean;
   readonly digest: string;
 }
 
+/** What can be shared. */
 export type SharedKind = 'Secret' | 'ConfigMap';
+/** What the spec of a project asks for in each of its namespaces. */
+export type PolicyKind = 'LimitRange' | 'NetworkPolicy';
+/** What a project gives its namespaces. */
+export type GivenKind = SharedKind | PolicyKind;
 
 const core = (kind: string, plural: string) => ({ group: '', version: 'v1', kind, plural, namespaced: true });
 
-/** The kinds that can be shared. */
 export const SHARED_KINDS: readonly SharedKind[] = ['Secret', 'ConfigMap'];
-export const SourceTypes: Readonly<Record<SharedKind, ResourceType<Source>>> = {
+export const POLICY_KINDS: readonly PolicyKind[] = ['LimitRange', 'NetworkPolicy'];
+
+const TYPES: Readonly<Record<GivenKind, ResourceType>> = {
   Secret: core('Secret', 'secrets'),
   ConfigMap: core('ConfigMap', 'configmaps'),
+  LimitRange: LimitRanges,
+  NetworkPolicy: NetworkPolicies,
 };
-/** The same kinds, as caches of copies keep them. */
-export const CopyTypes: Readonly<Record<SharedKind, ResourceType<Copy>>> = {
-  Secret: core('Secret', 'secrets'),
-  ConfigMap: core('ConfigMap', 'configmaps'),
-};
+/** The kinds of sources, whole. */
+export const SourceTypes = TYPES as Readonly<Record<SharedKind, ResourceType<Source>>>;
+/** The kinds that are given, as they are written. */
+export const GivenTypes = TYPES as Readonly<Record<GivenKind, ResourceType<Source | PolicySource>>>;
+/** The same kinds, as caches of what was given keep them. */
+export const CopyTypes = TYPES as Readonly<Record<GivenKind, ResourceType<Copy>>>;
+
+export function isPolicyKind(kind: GivenKind): kind is PolicyKind {
+  return kind === 'LimitRange' || kind === 'NetworkPolicy';
+}

@@ -1,6 +1,7 @@
 import type { ProjectSpec } from '#api';
 import { type Client, Namespaces } from '#runtime';
 import type { MemberNamespace } from '../engagement/membership.ts';
+import { podSecurityLabels } from './policies.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -9,8 +10,7 @@ export function labelsAreRight(namespace: MemberNamespace, spec: ProjectSpec | u
   const { labels, annotations } = namespace.metadata ?? {};
   const { applied } = namespace;
   return (
-    right(labels, applied.labels, spec?.namespaceLabels) &&
-    right(annotations, applied.annotations, spec?.namespaceAnnotations)
+    right(labels, applied.labels, labelsOf(spec)) && right(annotations, applied.annotations, spec?.namespaceAnnotations)
   );
 }
 
@@ -20,8 +20,8 @@ export function isAppliedByAnother({ appliedBy }: MemberNamespace, { fieldManage
 }
 
 /**
- * Applies the project's labels and annotations to a namespace; those applied before and no longer wanted
- * go. Without a spec all of them go. The uid keeps a deleted namespace from being made again.
+ * Applies the project's labels, those of pod security among them, and annotations to a namespace; those applied before
+ * and no longer wanted go. Without a spec all of them go. The uid keeps a deleted namespace from being made again.
  */
 export async function applyLabels(
   client: Client,
@@ -30,7 +30,8 @@ export async function applyLabels(
   signal: AbortSignal,
 ): Promise<void> {
   const { name = '', uid = '' } = namespace.metadata ?? {};
-  const { namespaceLabels: labels = {}, namespaceAnnotations: annotations = {} } = spec ?? {};
+  const labels = labelsOf(spec);
+  const { namespaceAnnotations: annotations = {} } = spec ?? {};
   const intent = {
     metadata: {
       name,
@@ -43,6 +44,10 @@ export async function applyLabels(
   await client.apply(Namespaces, intent, { signal });
   for (const manager of namespace.appliedBy.filter(other => other !== client.fieldManager))
     await client.apply(Namespaces, { metadata: { name, uid } }, { signal, fieldManager: manager });
+}
+
+function labelsOf(spec: ProjectSpec | undefined): Fields {
+  return spec ? { ...spec.namespaceLabels, ...podSecurityLabels(spec) } : {};
 }
 
 function right(actual: Fields = {}, applied: readonly string[], wanted: Fields = {}): boolean {

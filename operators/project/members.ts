@@ -1,8 +1,8 @@
 import { ANNOTATION_HUB, ANNOTATION_OWNER_UID, LABEL_OWNER, LABEL_PLANE, PLANE_HUB } from '#api';
-import { type Cluster, dropBookkeeping, type Informer } from '#runtime';
+import { type Cluster, dropBookkeeping, type Informer, isForbidden } from '#runtime';
 import { isTerminating, type MemberNamespace, memberNamespaces, membersOf } from '../engagement/membership.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
-import { type Copy, CopyTypes, SHARED_KINDS, type SharedKind, type Source } from './kinds.ts';
+import { type Copy, CopyTypes, type GivenKind, POLICY_KINDS, SHARED_KINDS, type Source } from './kinds.ts';
 
 const BY_NAMESPACE = 'namespace';
 const BY_OWNER = 'owner';
@@ -10,26 +10,66 @@ const OWNER_PREFIX = 'project.';
 /** Whatever carries an owner, ours or another operator's; unmarked Secrets are never seen. */
 const MARKED = { labelSelector: LABEL_OWNER };
 
-/** What a downstream holds that concerns projects: every namespace's metadata and every marked copy. */
+type FollowGiven = (informer: Informer<Copy>) => void;
+
+/**
+ * What a downstream holds that concerns projects: every namespace's metadata and every marked object of the kinds that
+ * projects give. Those that are shared are watched always, policies once there is one or a project asks for one: a watch
+ * costs a socket (docs/decisions/0016).
+ */
 export class Members {
   readonly namespaces: Informer<MemberNamespace>;
-  readonly copies: Readonly<Record<SharedKind, Informer<Copy>>>;
   /** Copies known to equal a template: spares comparing them for every status. */
   readonly #right = new WeakMap<Copy, Template>();
+  readonly #cluster: Cluster;
+  readonly #given = new Map<GivenKind, Informer<Copy>>();
+  #follow: FollowGiven = () => undefined;
 
   constructor(cluster: Cluster) {
+    this.#cluster = cluster;
     this.namespaces = memberNamespaces(cluster);
-    const copies = (kind: SharedKind) =>
-      cluster.cache.informer(CopyTypes[kind], { ...MARKED, transform: { name: 'copy', apply: reduce } });
-    this.copies = { Secret: copies('Secret'), ConfigMap: copies('ConfigMap') };
-    for (const informer of Object.values(this.copies)) {
-      informer.addIndex(BY_NAMESPACE, copy => [copy.metadata?.namespace ?? '']);
-      informer.addIndex(BY_OWNER, copy => [isProjectCopy(copy) ? (copy.metadata?.labels?.[LABEL_OWNER] ?? '') : '']);
-    }
+    for (const kind of SHARED_KINDS) this.watch(kind);
+  }
+
+  /** Has the objects of a kind watched from now on. */
+  watch(kind: GivenKind): void {
+    if (this.#given.has(kind)) return;
+    const transform = { name: 'copy', apply: reduce };
+    const informer = this.#cluster.cache.informer(CopyTypes[kind], { ...MARKED, transform });
+    informer.addIndex(BY_NAMESPACE, copy => [copy.metadata?.namespace ?? '']);
+    informer.addIndex(BY_OWNER, copy => [isProjectCopy(copy) ? (copy.metadata?.labels?.[LABEL_OWNER] ?? '') : '']);
+    this.#given.set(kind, informer);
+    this.#follow(informer);
+  }
+
+  /** Calls back with each kind that is watched, now or later. */
+  follow(callback: FollowGiven): void {
+    this.#follow = callback;
+    for (const informer of this.#given.values()) callback(informer);
+  }
+
+  /** The kind is watched, and all that there was has been read. */
+  isRead(kind: GivenKind): boolean {
+    return this.#given.get(kind)?.synced ?? false;
   }
 
   async whenSynced(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.namespaces, ...Object.values(this.copies)].map(informer => informer.whenSynced(signal)));
+    await Promise.all([this.namespaces, ...this.#given.values()].map(informer => informer.whenSynced(signal)));
+  }
+
+  /** Has those policies watched of which there are any: left by projects that no longer ask for them. */
+  async findPolicies(signal: AbortSignal): Promise<void> {
+    const find = async (kind: GivenKind) => {
+      try {
+        const selection = { ...MARKED, metadataOnly: true, limit: 1 };
+        const { items } = await this.#cluster.client.list(CopyTypes[kind], selection, { signal });
+        if (items.length > 0) this.watch(kind);
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isForbidden(error)) this.watch(kind); // it tries again, and tells why it can't
+      }
+    };
+    await Promise.all(POLICY_KINDS.filter(kind => !this.#given.has(kind)).map(find));
   }
 
   /** The namespaces that name the project and are not on their way out. */
@@ -37,10 +77,10 @@ export class Members {
     return membersOf(this.namespaces, project);
   }
 
-  /** The copies in a namespace that projects own. */
-  copiesIn(namespace: string): { kind: SharedKind; copy: Copy }[] {
-    return SHARED_KINDS.flatMap(kind =>
-      this.copies[kind]
+  /** What projects own in a namespace, of the kinds that are watched. */
+  copiesIn(namespace: string): { kind: GivenKind; copy: Copy }[] {
+    return [...this.#given].flatMap(([kind, informer]) =>
+      informer
         .byIndex(BY_NAMESPACE, namespace)
         .filter(isProjectCopy)
         .map(copy => ({ kind, copy })),
@@ -49,8 +89,8 @@ export class Members {
 
   /** Whether copies of this owner and hub are left in namespaces that are not on their way out. */
   hasCopies(owner: string, hub: string): boolean {
-    return SHARED_KINDS.some(kind =>
-      this.copies[kind].byIndex(BY_OWNER, owner).some(copy => {
+    return [...this.#given.values()].some(informer =>
+      informer.byIndex(BY_OWNER, owner).some(copy => {
         const namespace = this.namespaces.get({ name: copy.metadata?.namespace ?? '' });
         if (!namespace || isTerminating(namespace) || isTerminating(copy)) return false;
         return isFullyMarked(copy, hub);
@@ -59,7 +99,7 @@ export class Members {
   }
 
   copy(template: Template, namespace: string): Copy | undefined {
-    return this.copies[template.kind].get({ namespace, name: template.name });
+    return this.#given.get(template.kind)?.get({ namespace, name: template.name });
   }
 
   /** The copy exists and equals its template. */

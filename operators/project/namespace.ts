@@ -91,7 +91,9 @@ async function join(
   const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
   const plan = plans.get(project);
   const complete = plans.complete(project);
-  const templates = plan.templates.filter(({ selector }) => selector.matches(labels));
+  for (const { kind } of plan.policies) members.watch(kind); // once it is read, the namespace is looked at again
+  const readable = plan.policies.filter(({ kind }) => members.isRead(kind));
+  const templates = [...readable, ...plan.templates.filter(({ selector }) => selector.matches(labels))];
   const keep = new Set(plan.refusals.filter(isUnreadable).map(({ kind, name: source }) => `${kind} ${source}`));
   const context = { client, members, conflicts, hub, signal };
   const delivered = await settled(deliver(context, { namespace: name, templates, prune: complete, keep }));

@@ -1,12 +1,25 @@
 import { clusterNamespace, type Project, parseClusterNamespace } from '#api';
 import { type Informer, keyString } from '#runtime';
-import { isRefusal, isTemplate, type Refusal, type Template, templateOf } from './desired.ts';
+import {
+  type CopyOwner,
+  isRefusal,
+  isTemplate,
+  policyTemplate,
+  type Refusal,
+  type Template,
+  templateOf,
+} from './desired.ts';
+import { POLICY_KINDS, type PolicyKind } from './kinds.ts';
+import { limitRangeSpec, networkPolicySpec, POLICY_NAME } from './policies.ts';
 import type { SharedObjects } from './shared.ts';
 
 /** What a project wants in its member namespaces, computed from the hub alone. */
 export interface Plan {
   readonly project: Project;
+  /** What is shared. */
   readonly templates: readonly Template[];
+  /** The limits and the isolation of every member namespace. */
+  readonly policies: readonly Template[];
   readonly refusals: readonly Refusal[];
 }
 
@@ -18,8 +31,8 @@ export interface PlansOptions {
 }
 
 /**
- * The projects of the hub and what they share. That is computed once and kept until one of the shared objects or the
- * project's namespace changes, or another project takes the name.
+ * The projects of the hub and what they give. What they share is computed once and kept until one of the shared
+ * objects or the project's namespace changes, or another project takes the name; their policies until the spec changes.
  */
 export class Plans {
   readonly projects: Informer<Project>;
@@ -60,8 +73,14 @@ export class Plans {
     const cached = this.#plans.get(key);
     if (cached && cached.project === project) return cached;
     // spec and status of a project change nothing of what it shares; copies are known to equal these very templates
-    const isSame = cached?.project.metadata.uid === project.metadata.uid;
-    const plan = cached && isSame ? { ...cached, project } : this.#compute(project);
+    const { uid, generation } = project.metadata;
+    const before = cached?.project.metadata.uid === uid ? cached : undefined;
+    const isSameSpec = before?.project.metadata.generation === generation;
+    const plan = {
+      project,
+      ...(before ? { templates: before.templates, refusals: before.refusals } : this.#share(project)),
+      policies: before && isSameSpec ? before.policies : policiesOf(project, this.#owner(project)),
+    };
     this.#plans.set(key, plan);
     return plan;
   }
@@ -75,21 +94,32 @@ export class Plans {
     return this.projects.known && shared.isKnown(project) && shared.homeState(project) === 'ours';
   }
 
-  #compute(project: Project): Plan {
-    const { shared, hub } = this.#options;
-    const cluster = parseClusterNamespace(project.metadata.namespace ?? '') ?? '';
-    const { name = '', uid = '' } = project.metadata;
+  #share(project: Project): Pick<Plan, 'templates' | 'refusals'> {
+    const { shared } = this.#options;
+    const owner = this.#owner(project);
     // a namespace of that name which is somebody else's shares nothing with this project
     const objects = shared.homeState(project) === 'foreign' ? [] : shared.of(project);
     const results = objects
       .filter(({ source }) => !source.metadata?.deletionTimestamp)
-      .map(({ kind, source }) => templateOf(kind, source, { project: name, projectUid: uid, cluster, hub: hub() }));
-    return {
-      project,
-      templates: results.filter(isTemplate),
-      refusals: results.filter(isRefusal),
-    };
+      .map(({ kind, source }) => templateOf(kind, source, owner));
+    return { templates: results.filter(isTemplate), refusals: results.filter(isRefusal) };
   }
+
+  #owner({ metadata }: Project): CopyOwner {
+    const cluster = parseClusterNamespace(metadata.namespace ?? '') ?? '';
+    return { project: metadata.name ?? '', projectUid: metadata.uid ?? '', cluster, hub: this.#options.hub() };
+  }
+}
+
+function policiesOf({ spec }: Project, owner: CopyOwner): Template[] {
+  const specs: Readonly<Record<PolicyKind, object | undefined>> = {
+    LimitRange: limitRangeSpec(spec),
+    NetworkPolicy: networkPolicySpec(owner.project, spec),
+  };
+  return POLICY_KINDS.flatMap(kind => {
+    const wanted = specs[kind];
+    return wanted ? [policyTemplate(kind, POLICY_NAME, wanted, owner)] : [];
+  });
 }
 
 /** `c-<cluster>/<project>`; undefined outside of a cluster's namespace. */

@@ -2,6 +2,7 @@ import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
+import { isPolicyKind, type SharedKind } from './kinds.ts';
 import { labelsAreRight } from './labels.ts';
 import type { Plan } from './plans.ts';
 
@@ -15,24 +16,34 @@ export interface Facts {
   readonly objects: number;
   readonly copies: number;
   readonly pending: number;
-  readonly conflicts: readonly Conflict[];
-  /** Namespaces whose labels and annotations are not yet as the project wants them. */
-  readonly unlabelled: readonly string[];
+  /** Of shared objects. */
+  readonly conflicts: readonly SharedConflict[];
+  /** Limits and isolation that can't be put where they belong. */
+  readonly policyConflicts: readonly Conflict[];
+  /** Namespaces whose labels, annotations, limits or isolation are not yet as the project wants them. */
+  readonly unruled: readonly string[];
 }
+
+type SharedConflict = Conflict & { readonly kind: SharedKind };
 
 /** Counts what a project has on an engaged cluster. O(members × shared objects). */
 export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
-  const { project, templates, refusals } = plan;
+  const { project, templates, policies, refusals } = plan;
   const cluster = engaged.cluster.name;
   const home = projectNamespace(cluster, project.metadata.name ?? '');
   const namespaces = engaged.members.of(project.metadata.name ?? '');
-  const conflicts: Conflict[] = refusals.map(refusal => ({ ...refusal, namespace: home }));
+  const conflicts: SharedConflict[] = refusals.map(refusal => ({ ...refusal, namespace: home }));
+  const policyConflicts: Conflict[] = [];
+  const unruled: string[] = [];
   let copies = 0;
   let pending = 0;
   for (const namespace of namespaces) {
     const name = namespace.metadata?.name ?? '';
     const blocked = engaged.conflicts.of(name);
-    conflicts.push(...blocked);
+    conflicts.push(...blocked.filter(isShared));
+    policyConflicts.push(...blocked.filter(conflict => !isShared(conflict)));
+    const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
+    if (!isRuled || !labelsAreRight(namespace, project.spec)) unruled.push(name);
     for (const template of templates) {
       if (!template.selector.matches(namespace.metadata?.labels)) continue;
       if (engaged.members.isRight(template, name)) copies += 1;
@@ -46,10 +57,8 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     copies,
     pending,
     conflicts: conflicts.sort(byName),
-    unlabelled: namespaces
-      .filter(namespace => !labelsAreRight(namespace, project.spec))
-      .map(namespace => namespace.metadata?.name ?? '')
-      .sort(),
+    policyConflicts: policyConflicts.sort(byName),
+    unruled: unruled.sort(),
   };
 }
 
@@ -175,12 +184,20 @@ function sharedCondition({ conflicts, copies, pending }: Facts): ConditionIntent
   return { type, status: 'True', reason: 'InSync', message: `all ${copies} copies are as their sources` };
 }
 
-function policyCondition({ unlabelled }: Facts): ConditionIntent {
+function policyCondition({ unruled, policyConflicts }: Facts): ConditionIntent {
   const type = 'PolicyReady';
-  if (unlabelled.length === 0)
-    return { type, status: 'True', reason: 'Applied', message: 'labels and annotations are on every namespace' };
-  const message = `namespaces without their labels or annotations: ${unlabelled.slice(0, 5).join(', ')}`;
-  return { type, status: 'False', reason: 'Applying', message };
+  const [first] = policyConflicts;
+  if (first) {
+    const others = policyConflicts.length > 1 ? ` (and ${policyConflicts.length - 1} more)` : '';
+    const message = `${first.kind} ${first.namespace}/${first.name}: ${first.message}${others}`.slice(0, 1_000);
+    return { type, status: 'False', reason: first.reason, message };
+  }
+  if (unruled.length > 0) {
+    const message = `namespaces without their labels, annotations, limits or isolation: ${unruled.slice(0, 5).join(', ')}`;
+    return { type, status: 'False', reason: 'Applying', message };
+  }
+  const message = 'labels, annotations, limits and isolation are on every namespace';
+  return { type, status: 'True', reason: 'Applied', message };
 }
 
 /** A condition as it stands, to be written again. */
@@ -192,6 +209,10 @@ function pick<K extends keyof ProjectStatus>(status: ProjectStatus, ...names: K[
   const picked: Partial<Pick<ProjectStatus, K>> = {};
   for (const name of names) if (status[name] !== undefined) picked[name] = status[name];
   return picked;
+}
+
+function isShared(conflict: Conflict): conflict is SharedConflict {
+  return !isPolicyKind(conflict.kind);
 }
 
 function byName(a: Conflict, b: Conflict): number {

@@ -93,6 +93,13 @@ function clusterRole() {
       resources: ['secrets', 'configmaps'],
       verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
     },
+    // limits and isolation of projects
+    { apiGroups: [''], resources: ['limitranges'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
+    {
+      apiGroups: ['networking.k8s.io'],
+      resources: ['networkpolicies'],
+      verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    },
     // what RoleTemplates allow, which may be anything: hence bind and escalate, so whoever can be the agent can be
     // anybody here. Its own rights go last, with their binding, which the role is given as owner
     {
@@ -111,8 +118,8 @@ function clusterRole() {
     // the admission policies that guard projects: found by label when they go, otherwise by their names
     { ...policies, verbs: ['list'] },
     { ...policies, resourceNames: policyNames(), verbs: ['get', 'create', 'patch', 'delete'] },
-    // what these policies ask of one who writes the labels of projects
-    { apiGroups: [GROUP], resources: ['projects'], verbs: ['manage-namespaces'] },
+    // what these policies ask of one who writes the labels of projects and of pod security
+    { apiGroups: [GROUP], resources: ['projects'], verbs: ['manage-namespaces', 'update-pod-security'] },
     { apiGroups: [''], resources: ['nodes', 'pods'], verbs: ['list', 'watch'] },
     { nonResourceURLs: ['/readyz', '/version', '/apis'], verbs: ['get'] },
   ];
