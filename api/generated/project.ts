@@ -224,6 +224,11 @@ export interface ProjectStatusQuota {
     [k: string]: number | string;
   };
   /**
+   * Counts the changes of the ledger. ResourceQuotas carry it in annotation paddock.dev/quota-revision: what one
+   * is to have less is given on when it was written under the revision that says so.
+   */
+  revision?: number;
+  /**
    * What each namespace has been given, by name; at most 1,000 namespaces.
    */
   namespaces?: {

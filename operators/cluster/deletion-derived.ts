@@ -11,7 +11,7 @@ import {
 import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
 import { ConfigMaps } from '../engagement/claim.ts';
 import { appliedFields, NAMESPACE_FIELD_MANAGERS } from '../engagement/namespace-fields.ts';
-import { LimitRanges, NetworkPolicies } from '../engagement/policy-kinds.ts';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../engagement/policy-kinds.ts';
 import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
@@ -30,6 +30,7 @@ export const DERIVED_KINDS: readonly ResourceType[] = [
   ConfigMaps,
   LimitRanges,
   NetworkPolicies,
+  ResourceQuotas,
 ];
 
 /** Where the hub is the cluster nobody has an account. */

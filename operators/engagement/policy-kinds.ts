@@ -8,6 +8,14 @@ export const LimitRanges: ResourceType = {
   namespaced: true,
 };
 
+export const ResourceQuotas: ResourceType = {
+  group: '',
+  version: 'v1',
+  kind: 'ResourceQuota',
+  plural: 'resourcequotas',
+  namespaced: true,
+};
+
 export const NetworkPolicies: ResourceType = {
   group: 'networking.k8s.io',
   version: 'v1',

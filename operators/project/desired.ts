@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { ANNOTATION_NAMESPACES, marks } from '#api';
+import { ANNOTATION_NAMESPACES, ANNOTATION_QUOTA_REVISION, marks } from '#api';
 import { errorMessage, type JsonPatchOperation, jsonEqual, type LabelSelector, parseSelector } from '#runtime';
 import type { Copy, GivenKind, PolicyKind, PolicySource, SharedKind, Source } from './kinds.ts';
 
@@ -87,13 +87,15 @@ export function templateOf(kind: SharedKind, source: Source, owner: CopyOwner): 
 
 /** The object that a project's spec asks for in each of its namespaces. */
 export function policyTemplate(kind: PolicyKind, name: string, spec: object, owner: CopyOwner): Template {
-  const { labels, annotations } = marksOf(owner);
-  const json = JSON.stringify({
-    apiVersion: kind === 'NetworkPolicy' ? 'networking.k8s.io/v1' : 'v1',
-    kind,
-    metadata: { name, labels, annotations },
-    spec,
-  });
+  return restriction(kind, { name, ...marksOf(owner), spec });
+}
+
+interface Restriction extends Pick<Template, 'name' | 'labels' | 'annotations'> {
+  readonly spec: object;
+}
+
+function restriction(kind: GivenKind, { name, labels, annotations, spec }: Restriction): Template {
+  const apiVersion = kind === 'NetworkPolicy' ? 'networking.k8s.io/v1' : 'v1';
   return {
     kind,
     name,
@@ -103,7 +105,7 @@ export function policyTemplate(kind: PolicyKind, name: string, spec: object, own
     annotations,
     digest: contentDigest({ spec }),
     selector: EVERYWHERE,
-    json,
+    json: JSON.stringify({ apiVersion, kind, metadata: { name, labels, annotations }, spec }),
     content: { '/spec': spec },
   };
 }
@@ -114,6 +116,17 @@ export function isRefusal(result: Template | Refusal): result is Refusal {
 
 export function isTemplate(result: Template | Refusal): result is Template {
   return !isRefusal(result);
+}
+
+/** The ResourceQuota that holds a namespace to its share; `revision` is that of the ledger that promises it. */
+export function quotaTemplate(name: string, hard: object, revision: number, owner: CopyOwner): Template {
+  const { labels, annotations } = marksOf(owner);
+  return restriction('ResourceQuota', {
+    name,
+    labels,
+    annotations: { ...annotations, [ANNOTATION_QUOTA_REVISION]: `${revision}` },
+    spec: { hard },
+  });
 }
 
 /** What a copy would need to be right; undefined when it is. */
@@ -149,11 +162,13 @@ export function correctionOf(copy: Copy, template: Template): Correction | undef
 export function copyOf(object: Source & Partial<PolicySource>): Copy {
   const { managedFields: _managed, annotations, ...metadata } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
+  const { hard } = object.spec ?? {};
   return {
     metadata: { ...metadata, annotations: kept },
     ...(object.type === undefined ? {} : { type: object.type }),
     ...(object.immutable === undefined ? {} : { immutable: object.immutable }),
     digest: contentDigest(object),
+    ...(hard ? { quota: { hard, used: object.status?.used ?? {} } } : {}),
   };
 }
 

@@ -1,7 +1,14 @@
-import { type Cluster as ClusterObject, DEFAULT_PROJECT, ownerLabel, type Project, SYSTEM_PROJECT } from '#api';
+import {
+  ANNOTATION_QUOTA,
+  type Cluster as ClusterObject,
+  DEFAULT_PROJECT,
+  ownerLabel,
+  type Project,
+  SYSTEM_PROJECT,
+} from '#api';
 import type { Logger } from '#runtime';
-import { type Cluster, Controller, hasFinalizer, type Informer, type KubeObject } from '#runtime';
-import type { MemberNamespace } from '../engagement/membership.ts';
+import { type Client, type Cluster, Controller, hasFinalizer, type Informer, type KubeObject } from '#runtime';
+import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
 import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
@@ -9,11 +16,14 @@ import { FINALIZER } from './deletion.ts';
 import type { Copy } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
-import { type Plans, projectKeyOf } from './plans.ts';
+import { kindsOf, type Plans, projectKeyOf } from './plans.ts';
+import { Quotas, type Shares } from './quotas.ts';
 import { deletionTold } from './status-parts.ts';
 
 export interface EngagedOptions {
   readonly cluster: Cluster;
+  /** Writes the ledgers of quotas to the hub. */
+  readonly hubClient: Client;
   readonly fieldManager: string;
   readonly plans: Plans;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
@@ -27,6 +37,8 @@ export interface EngagedOptions {
   readonly changed: (projectKey: string) => void;
   /** A namespace of the project was looked at; for events. */
   readonly observed: (observation: Observation) => void;
+  /** A project's quota was dealt out; for events. */
+  readonly dealt: (project: Project, shares: Shares) => void;
 }
 
 /** What one look at a namespace brought. */
@@ -56,6 +68,7 @@ export const BACKOFF_MS = [5, 30_000] as const;
 export class EngagedProjects {
   readonly members: Members;
   readonly conflicts: Conflicts;
+  readonly quotas: Quotas;
   readonly #options: EngagedOptions;
   readonly #controller: Controller;
   #settled = false;
@@ -65,6 +78,19 @@ export class EngagedProjects {
     const { cluster, plans, deletions, hub, log } = options;
     this.members = new Members(cluster);
     this.conflicts = new Conflicts(cluster, namespace => this.#controller.add(namespace));
+    this.quotas = new Quotas({
+      cluster,
+      client: options.hubClient,
+      plans,
+      members: this.members,
+      log,
+      backoffMs: BACKOFF_MS,
+      changed: namespace => this.#controller.add(namespace),
+      dealt: (project, shares) => {
+        options.dealt(project, shares);
+        options.changed(projectKeyOf(project) ?? '');
+      },
+    });
     const scope: NamespaceScope = {
       cluster,
       client: cluster.client.as(options.fieldManager),
@@ -74,6 +100,7 @@ export class EngagedProjects {
       hub,
       members: this.members,
       conflicts: this.conflicts,
+      quotas: this.quotas,
       report: (namespace, project, conflicts) => this.#report(namespace, project, conflicts),
     };
     this.#controller = new Controller({
@@ -117,6 +144,7 @@ export class EngagedProjects {
     void read().then(
       () => {
         this.#addAll();
+        this.quotas.start(ends);
         this.#controller.start(ends);
         return this.#settle(ends);
       },
@@ -130,15 +158,15 @@ export class EngagedProjects {
    */
   async #readPolicies(ends: AbortSignal): Promise<void> {
     const { cluster, plans } = this.#options;
-    await this.members.findPolicies(ends);
+    await this.members.findLazy(ends);
     for (const project of plans.projects.list().filter(({ metadata }) => metadata.namespace === `c-${cluster.name}`))
-      for (const { kind } of plans.get(project).policies) this.members.watch(kind);
+      for (const kind of kindsOf(plans.get(project))) this.members.watch(kind);
     const moment = AbortSignal.any([ends, AbortSignal.timeout(READ_MS)]);
     await this.members.whenSynced(moment).catch(() => ends.throwIfAborted());
   }
 
   stopped(): Promise<void> {
-    return this.#controller.stopped();
+    return Promise.all([this.#controller.stopped(), this.quotas.stopped()]).then(() => undefined);
   }
 
   #addAll(): void {
@@ -173,7 +201,17 @@ export class EngagedProjects {
     const tell = (...namespaces: (MemberNamespace | undefined)[]) => {
       for (const namespace of namespaces) this.#changed(namespace);
     };
-    members.namespaces.subscribe({ applied: (now, old) => tell(now, old), deleted: old => tell(old) });
+    members.namespaces.subscribe({
+      applied: (now, old) => {
+        tell(now, old);
+        if (isClaimChanged(now, old)) this.#deal(now, old);
+      },
+      deleted: old => {
+        tell(old);
+        this.#deal(old);
+      },
+    });
+    this.quotas.follow();
     members.follow(informer => {
       // one that was a copy until somebody gave it to another owner is a copy to restore
       const predicate = (copy: Copy, old: Copy | undefined) => isProjectCopy(copy) || (!!old && isProjectCopy(old));
@@ -222,17 +260,36 @@ export class EngagedProjects {
     if (key !== undefined) this.#options.changed(key);
   }
 
+  /** Has the quotas of these namespaces' projects dealt out. */
+  #deal(...namespaces: (MemberNamespace | undefined)[]): void {
+    for (const project of new Set(namespaces.map(membershipOf)))
+      if (project !== undefined && this.#options.plans.project(this.cluster.name, project)?.spec.resourceQuota)
+        this.quotas.add(project);
+  }
+
   #changedAll(): void {
     for (const project of this.#options.plans.projects.list())
       if (project.metadata.namespace === `c-${this.cluster.name}`) this.#options.changed(projectKeyOf(project) ?? '');
   }
 
   async #settle(ends: AbortSignal): Promise<void> {
+    await this.quotas.whenIdle();
     await this.#controller.queue.whenIdle();
     if (ends.aborted) return;
     this.#settled = true;
     this.#changedAll();
   }
+}
+
+/** Whether a namespace is to have another share than before. */
+function isClaimChanged(namespace: MemberNamespace, old: MemberNamespace | undefined): boolean {
+  const override = ({ metadata }: MemberNamespace) => metadata?.annotations?.[ANNOTATION_QUOTA];
+  return (
+    !old ||
+    membershipOf(namespace) !== membershipOf(old) ||
+    override(namespace) !== override(old) ||
+    isTerminating(namespace) !== isTerminating(old)
+  );
 }
 
 /** What members are given depends on the spec, on deletion, finalizer and annotations; not on what was seen of it. */

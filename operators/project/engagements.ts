@@ -59,11 +59,13 @@ export class Engagements {
         const projects = new EngagedProjects({
           ...rest,
           cluster,
+          hubClient: manager.hub.client.as(rest.fieldManager),
           plans,
           hub: manager.hub.uid,
           log: manager.log,
           changed,
           observed: observation => this.#events.observed(observation),
+          dealt: (project, shares) => this.#events.dealt(cluster.name, project, shares),
         });
         this.#engaged.set(cluster.name, projects);
         projects.start(this.#stopping.signal);

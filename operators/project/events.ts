@@ -3,6 +3,8 @@ import { findCondition, type Recorder } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { Observation } from './engaged.ts';
 import { type GivenKind, isPolicyKind } from './kinds.ts';
+import { describeLack, describeUnreadable } from './quota-facts.ts';
+import type { Shares } from './quotas.ts';
 import { CONFLICTS_SHOWN } from './status.ts';
 
 /**
@@ -13,6 +15,8 @@ export class ProjectEvents {
   readonly #recorder: Recorder;
   /** `cluster/namespace` → the project it was last seen in. */
   readonly #members = new Map<string, Project | undefined>();
+  /** `cluster/project` → what its quota was found to lack last. */
+  readonly #quotas = new Map<string, ReadonlySet<string>>();
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder;
@@ -28,9 +32,31 @@ export class ProjectEvents {
     for (const conflict of resolved) this.#conflictResolved(project, conflict);
   }
 
+  /** A project's quota was dealt out: tells of each share that newly doesn't fit or can't be read. */
+  dealt(cluster: string, project: Project, { lacking, unreadable }: Pick<Shares, 'lacking' | 'unreadable'>): void {
+    const id = `${cluster}/${project.metadata.name}`;
+    const notes = new Map<string, string>();
+    for (const lack of lacking) notes.set(`${lack.namespace} ${lack.key}`, describeLack(lack));
+    const problems = new Map(
+      [...unreadable].map(([namespace, problem]) => [namespace, describeUnreadable(namespace, problem)]),
+    );
+    const before = this.#quotas.get(id);
+    this.#quotas.set(id, new Set([...notes.keys(), ...problems.keys()]));
+    // at the first look since the start, what the status shows was told before
+    if (!before && findCondition(project.status?.conditions, 'QuotaReady')?.status === 'False') return;
+    const tell = (reason: string, told: ReadonlyMap<string, string>) => {
+      for (const [what, note] of told)
+        if (!before?.has(what))
+          this.#recorder.record(ProjectResource, project, { type: 'Warning', reason, action: 'Allocate', note });
+    };
+    tell('QuotaExceeded', notes);
+    tell('QuotaOverrideInvalid', problems);
+  }
+
   /** The cluster was let go: what is seen next is a start, not a change. */
   forget(cluster: string): void {
-    for (const id of this.#members.keys()) if (id.startsWith(`${cluster}/`)) this.#members.delete(id);
+    for (const known of [this.#members, this.#quotas])
+      for (const id of known.keys()) if (id.startsWith(`${cluster}/`)) known.delete(id);
   }
 
   #membership(id: string, namespace: string, project: Project | undefined): void {

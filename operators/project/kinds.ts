@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceType } from '#runtime';
-import { LimitRanges, NetworkPolicies } from '../engagement/policy-kinds.ts';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../engagement/policy-kinds.ts';
 
 /** A Secret or ConfigMap in the hub that is shared with a project's namespaces; content and all. */
 export interface Source extends KubeObject {
@@ -9,9 +9,10 @@ export interface Source extends KubeObject {
   readonly binaryData?: Readonly<Record<string, string>>;
 }
 
-/** A LimitRange or NetworkPolicy that a project's spec asks for. */
+/** A LimitRange, NetworkPolicy or ResourceQuota. */
 export interface PolicySource extends KubeObject {
-  readonly spec: object;
+  readonly spec: { readonly hard?: Figures };
+  readonly status?: { readonly used?: Figures };
 }
 
 /** What a project gave a member namespace as the cache keeps it: the content is reduced to its digest. */
@@ -19,25 +20,37 @@ export interface Copy extends KubeObject {
   readonly type?: string;
   readonly immutable?: boolean;
   readonly digest: string;
+  /** Of a ResourceQuota. */
+  readonly quota?: QuotaFigures;
+}
+
+type Figures = Readonly<Record<string, string>>;
+
+export interface QuotaFigures {
+  readonly hard: Figures;
+  readonly used: Figures;
 }
 
 /** What can be shared. */
 export type SharedKind = 'Secret' | 'ConfigMap';
-/** What the spec of a project asks for in each of its namespaces. */
+/** What the spec of a project asks for, alike in each of its namespaces. */
 export type PolicyKind = 'LimitRange' | 'NetworkPolicy';
 /** What a project gives its namespaces. */
-export type GivenKind = SharedKind | PolicyKind;
+export type GivenKind = SharedKind | PolicyKind | 'ResourceQuota';
 
 const core = (kind: string, plural: string) => ({ group: '', version: 'v1', kind, plural, namespaced: true });
 
 export const SHARED_KINDS: readonly SharedKind[] = ['Secret', 'ConfigMap'];
 export const POLICY_KINDS: readonly PolicyKind[] = ['LimitRange', 'NetworkPolicy'];
+/** Watched from when there is one, or a project asks for one. */
+export const LAZY_KINDS: readonly GivenKind[] = [...POLICY_KINDS, 'ResourceQuota'];
 
 const TYPES: Readonly<Record<GivenKind, ResourceType>> = {
   Secret: core('Secret', 'secrets'),
   ConfigMap: core('ConfigMap', 'configmaps'),
   LimitRange: LimitRanges,
   NetworkPolicy: NetworkPolicies,
+  ResourceQuota: ResourceQuotas,
 };
 /** The kinds of sources, whole. */
 export const SourceTypes = TYPES as Readonly<Record<SharedKind, ResourceType<Source>>>;
@@ -48,4 +61,8 @@ export const CopyTypes = TYPES as Readonly<Record<GivenKind, ResourceType<Copy>>
 
 export function isPolicyKind(kind: GivenKind): kind is PolicyKind {
   return kind === 'LimitRange' || kind === 'NetworkPolicy';
+}
+
+export function isSharedKind(kind: GivenKind): kind is SharedKind {
+  return kind === 'Secret' || kind === 'ConfigMap';
 }

@@ -2,7 +2,7 @@ import { ANNOTATION_HUB, ANNOTATION_OWNER_UID, LABEL_OWNER, LABEL_PLANE, PLANE_H
 import { type Cluster, dropBookkeeping, type Informer, isForbidden } from '#runtime';
 import { isTerminating, type MemberNamespace, memberNamespaces, membersOf } from '../engagement/membership.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
-import { type Copy, CopyTypes, type GivenKind, POLICY_KINDS, SHARED_KINDS, type Source } from './kinds.ts';
+import { type Copy, CopyTypes, type GivenKind, LAZY_KINDS, SHARED_KINDS, type Source } from './kinds.ts';
 
 const BY_NAMESPACE = 'namespace';
 const BY_OWNER = 'owner';
@@ -10,11 +10,11 @@ const OWNER_PREFIX = 'project.';
 /** Whatever carries an owner, ours or another operator's; unmarked Secrets are never seen. */
 const MARKED = { labelSelector: LABEL_OWNER };
 
-type FollowGiven = (informer: Informer<Copy>) => void;
+type FollowGiven = (informer: Informer<Copy>, kind: GivenKind) => void;
 
 /**
  * What a downstream holds that concerns projects: every namespace's metadata and every marked object of the kinds that
- * projects give. Those that are shared are watched always, policies once there is one or a project asks for one: a watch
+ * projects give. Those that are shared are watched always, the others once there is one or a project asks for one: a watch
  * costs a socket (docs/decisions/0016).
  */
 export class Members {
@@ -23,7 +23,7 @@ export class Members {
   readonly #right = new WeakMap<Copy, Template>();
   readonly #cluster: Cluster;
   readonly #given = new Map<GivenKind, Informer<Copy>>();
-  #follow: FollowGiven = () => undefined;
+  readonly #followers: FollowGiven[] = [];
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster;
@@ -39,13 +39,13 @@ export class Members {
     informer.addIndex(BY_NAMESPACE, copy => [copy.metadata?.namespace ?? '']);
     informer.addIndex(BY_OWNER, copy => [isProjectCopy(copy) ? (copy.metadata?.labels?.[LABEL_OWNER] ?? '') : '']);
     this.#given.set(kind, informer);
-    this.#follow(informer);
+    for (const follow of this.#followers) follow(informer, kind);
   }
 
   /** Calls back with each kind that is watched, now or later. */
   follow(callback: FollowGiven): void {
-    this.#follow = callback;
-    for (const informer of this.#given.values()) callback(informer);
+    this.#followers.push(callback);
+    for (const [kind, informer] of this.#given) callback(informer, kind);
   }
 
   /** The kind is watched, and all that there was has been read. */
@@ -57,8 +57,8 @@ export class Members {
     await Promise.all([this.namespaces, ...this.#given.values()].map(informer => informer.whenSynced(signal)));
   }
 
-  /** Has those policies watched of which there are any: left by projects that no longer ask for them. */
-  async findPolicies(signal: AbortSignal): Promise<void> {
+  /** Has the kinds watched of which there are any: also left by projects that no longer ask for them. */
+  async findLazy(signal: AbortSignal): Promise<void> {
     const find = async (kind: GivenKind) => {
       try {
         const selection = { ...MARKED, metadataOnly: true, limit: 1 };
@@ -69,7 +69,7 @@ export class Members {
         if (!isForbidden(error)) this.watch(kind); // it tries again, and tells why it can't
       }
     };
-    await Promise.all(POLICY_KINDS.filter(kind => !this.#given.has(kind)).map(find));
+    await Promise.all(LAZY_KINDS.filter(kind => !this.#given.has(kind)).map(find));
   }
 
   /** The namespaces that name the project and are not on their way out. */
@@ -98,7 +98,12 @@ export class Members {
     );
   }
 
-  copy(template: Template, namespace: string): Copy | undefined {
+  /** What projects own of a kind, by their owner label. */
+  ofOwner(kind: GivenKind, owner: string): Copy[] {
+    return this.#given.get(kind)?.byIndex(BY_OWNER, owner) ?? [];
+  }
+
+  copy(template: Pick<Template, 'kind' | 'name'>, namespace: string): Copy | undefined {
     return this.#given.get(template.kind)?.get({ namespace, name: template.name });
   }
 

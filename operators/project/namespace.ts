@@ -16,7 +16,9 @@ import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
 import { applyLabels, isAppliedByAnother, labelsAreRight } from './labels.ts';
 import type { Members } from './members.ts';
-import type { Plans } from './plans.ts';
+import { kindsOf, type Plans } from './plans.ts';
+import { POLICY_NAME } from './policies.ts';
+import type { Quotas } from './quotas.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
 export interface NamespaceScope {
@@ -25,6 +27,7 @@ export interface NamespaceScope {
   readonly plans: Plans;
   readonly members: Members;
   readonly conflicts: Conflicts;
+  readonly quotas: Quotas;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
   readonly hub: string;
@@ -82,7 +85,7 @@ async function join(
   project: Project,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, plans, members, conflicts, hub } = scope;
+  const { client, plans, members, conflicts, quotas, hub } = scope;
   const { name = '' } = namespace.metadata ?? {};
   // first, since a shared object may select by the labels that the project gives
   const labelled = await settled(
@@ -91,10 +94,13 @@ async function join(
   const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
   const plan = plans.get(project);
   const complete = plans.complete(project);
-  for (const { kind } of plan.policies) members.watch(kind); // once it is read, the namespace is looked at again
-  const readable = plan.policies.filter(({ kind }) => members.isRead(kind));
+  for (const kind of kindsOf(plan)) members.watch(kind); // once it is read, the namespace is looked at again
+  const quota = quotas.templateFor(project, name);
+  const restrictions = [...plan.policies, ...(typeof quota === 'object' ? [quota] : [])];
+  const readable = restrictions.filter(({ kind }) => members.isRead(kind));
   const templates = [...readable, ...plan.templates.filter(({ selector }) => selector.matches(labels))];
   const keep = new Set(plan.refusals.filter(isUnreadable).map(({ kind, name: source }) => `${kind} ${source}`));
+  if (quota === 'wait') keep.add(`ResourceQuota ${POLICY_NAME}`);
   const context = { client, members, conflicts, hub, signal };
   const delivered = await settled(deliver(context, { namespace: name, templates, prune: complete, keep }));
   scope.report(name, project, delivered.status === 'fulfilled' ? delivered.value : conflictsOf(delivered.reason));

@@ -9,7 +9,7 @@ import {
   type Template,
   templateOf,
 } from './desired.ts';
-import { POLICY_KINDS, type PolicyKind } from './kinds.ts';
+import { type GivenKind, POLICY_KINDS, type PolicyKind } from './kinds.ts';
 import { limitRangeSpec, networkPolicySpec, POLICY_NAME } from './policies.ts';
 import type { SharedObjects } from './shared.ts';
 
@@ -79,7 +79,7 @@ export class Plans {
     const plan = {
       project,
       ...(before ? { templates: before.templates, refusals: before.refusals } : this.#share(project)),
-      policies: before && isSameSpec ? before.policies : policiesOf(project, this.#owner(project)),
+      policies: before && isSameSpec ? before.policies : policiesOf(project, this.owner(project)),
     };
     this.#plans.set(key, plan);
     return plan;
@@ -96,7 +96,7 @@ export class Plans {
 
   #share(project: Project): Pick<Plan, 'templates' | 'refusals'> {
     const { shared } = this.#options;
-    const owner = this.#owner(project);
+    const owner = this.owner(project);
     // a namespace of that name which is somebody else's shares nothing with this project
     const objects = shared.homeState(project) === 'foreign' ? [] : shared.of(project);
     const results = objects
@@ -105,7 +105,8 @@ export class Plans {
     return { templates: results.filter(isTemplate), refusals: results.filter(isRefusal) };
   }
 
-  #owner({ metadata }: Project): CopyOwner {
+  /** By what all that the project gives is marked. */
+  owner({ metadata }: Project): CopyOwner {
     const cluster = parseClusterNamespace(metadata.namespace ?? '') ?? '';
     return { project: metadata.name ?? '', projectUid: metadata.uid ?? '', cluster, hub: this.#options.hub() };
   }
@@ -120,6 +121,11 @@ function policiesOf({ spec }: Project, owner: CopyOwner): Template[] {
     const wanted = specs[kind];
     return wanted ? [policyTemplate(kind, POLICY_NAME, wanted, owner)] : [];
   });
+}
+
+/** The kinds that a plan puts into every namespace because the project's spec says so. */
+export function kindsOf({ project, policies }: Plan): GivenKind[] {
+  return [...policies.map(({ kind }) => kind), ...(project.spec.resourceQuota ? (['ResourceQuota'] as const) : [])];
 }
 
 /** `c-<cluster>/<project>`; undefined outside of a cluster's namespace. */

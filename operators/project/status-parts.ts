@@ -30,7 +30,7 @@ const DELETING = 'Deleting';
 /** Set by the agent: nothing of a project that is being deleted is left on the cluster. */
 const DETACHED = 'Detached';
 
-const AGENT_CONDITIONS = ['Ready', 'SharedReady', 'PolicyReady', 'Reconciling', DETACHED];
+const AGENT_CONDITIONS = ['Ready', 'QuotaReady', 'SharedReady', 'PolicyReady', 'Reconciling', DETACHED];
 const HUB_CONDITIONS = ['Stalled', 'Paused', DELETING];
 /** Of the condition Ready, where it is the hub's operator that says why not. */
 const HUB_REASONS = [

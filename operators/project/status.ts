@@ -2,9 +2,10 @@ import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
-import { isPolicyKind, type SharedKind } from './kinds.ts';
+import { isPolicyKind, isSharedKind, type SharedKind } from './kinds.ts';
 import { labelsAreRight } from './labels.ts';
 import type { Plan } from './plans.ts';
+import { gatherQuota, type QuotaFacts, quotaCondition } from './quota-facts.ts';
 
 const NAMES_SHOWN = 100;
 /** Conflicts that a status names at most. */
@@ -18,6 +19,8 @@ export interface Facts {
   readonly pending: number;
   /** Of shared objects. */
   readonly conflicts: readonly SharedConflict[];
+  /** Undefined without a quota. */
+  readonly quota: QuotaFacts | undefined;
   /** Limits and isolation that can't be put where they belong. */
   readonly policyConflicts: readonly Conflict[];
   /** Namespaces whose labels, annotations, limits or isolation are not yet as the project wants them. */
@@ -41,7 +44,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     const name = namespace.metadata?.name ?? '';
     const blocked = engaged.conflicts.of(name);
     conflicts.push(...blocked.filter(isShared));
-    policyConflicts.push(...blocked.filter(conflict => !isShared(conflict)));
+    policyConflicts.push(...blocked.filter(({ kind }) => isPolicyKind(kind)));
     const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
     if (!isRuled || !labelsAreRight(namespace, project.spec)) unruled.push(name);
     for (const template of templates) {
@@ -51,8 +54,10 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
         pending += 1;
     }
   }
+  const names = namespaces.map(namespace => namespace.metadata?.name ?? '').sort();
   return {
-    names: namespaces.map(namespace => namespace.metadata?.name ?? '').sort(),
+    names,
+    quota: gatherQuota(project, names, engaged),
     objects: templates.length + refusals.length,
     copies,
     pending,
@@ -93,10 +98,11 @@ export function statusOf(input: StatusInput): ProjectStatus | undefined {
     ...(observedGeneration === undefined ? {} : { observedGeneration }),
     namespace: projectNamespace(cluster, project.metadata.name ?? ''),
     ...(facts ? countsOf(facts) : pick(before, 'namespaces', 'shared')),
-    ...pick(before, 'quota'),
     conditions,
   };
-  return jsonEqual(status, before) ? undefined : status;
+  // the ledger has a writer of its own, in front of ResourceQuotas
+  const { quota: _ledger, ...rest } = before;
+  return jsonEqual(status, rest) ? undefined : status;
 }
 
 /** The counts of a status, and the names that it has room for. */
@@ -139,8 +145,8 @@ export const PAUSED: ConditionIntent = {
 
 /** The conditions that Ready is made of; as they stand while the cluster can't be looked at. */
 export function wantedParts(facts: Facts | undefined, { conditions = [] }: ProjectStatus): ConditionIntent[] {
-  if (facts) return [sharedCondition(facts), policyCondition(facts)];
-  return ['SharedReady', 'PolicyReady'].flatMap(type => {
+  if (facts) return [quotaCondition(facts.quota), sharedCondition(facts), policyCondition(facts)];
+  return ['QuotaReady', 'SharedReady', 'PolicyReady'].flatMap(type => {
     const before = findCondition(conditions, type);
     return before ? [intentOf(before)] : [];
   });
@@ -212,7 +218,7 @@ function pick<K extends keyof ProjectStatus>(status: ProjectStatus, ...names: K[
 }
 
 function isShared(conflict: Conflict): conflict is SharedConflict {
-  return !isPolicyKind(conflict.kind);
+  return isSharedKind(conflict.kind);
 }
 
 function byName(a: Conflict, b: Conflict): number {

@@ -93,8 +93,12 @@ function clusterRole() {
       resources: ['secrets', 'configmaps'],
       verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
     },
-    // limits and isolation of projects
-    { apiGroups: [''], resources: ['limitranges'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] },
+    // quotas, limits and isolation of projects
+    {
+      apiGroups: [''],
+      resources: ['resourcequotas', 'limitranges'],
+      verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'],
+    },
     {
       apiGroups: ['networking.k8s.io'],
       resources: ['networkpolicies'],

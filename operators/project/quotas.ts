@@ -1,0 +1,318 @@
+import { ANNOTATION_QUOTA_REVISION, isPaused, ownerLabel, type Project, ProjectResource } from '#api';
+import {
+  type Client,
+  type Cluster,
+  Controller,
+  hasFinalizer,
+  type JsonPatchOperation,
+  jsonEqual,
+  type Logger,
+  type Result,
+} from '#runtime';
+import { FINALIZER } from './deletion.ts';
+import { quotaTemplate, type Template } from './desired.ts';
+import type { Copy } from './kinds.ts';
+import { type Members, ownerProject } from './members.ts';
+import type { Plans } from './plans.ts';
+import { POLICY_NAME } from './policies.ts';
+import { type Amounts, type Books, deal, type Held, type Lack, sumOf } from './quota.ts';
+import { amountsOf, quotaOf, textOf, type Wanted, wantedBy } from './quota-share.ts';
+
+type Ledger = NonNullable<NonNullable<Project['status']>['quota']>;
+
+/** What a project's namespaces have of its quota, as it was dealt out last. */
+export interface Shares {
+  /** That of the ledger in force: what is below may be written while the project's status has it. */
+  readonly revision: number;
+  /** The ResourceQuota of each member namespace. */
+  readonly templates: ReadonlyMap<string, Template>;
+  readonly lacking: readonly Lack[];
+  /** Namespaces that are beyond what a ledger holds. */
+  readonly crowdedOut: readonly string[];
+  /** Overrides that can't be read, by namespace. */
+  readonly unreadable: ReadonlyMap<string, string>;
+  /** Keys of overrides that the quota does not have, by namespace. */
+  readonly ignored: ReadonlyMap<string, readonly string[]>;
+}
+
+export interface QuotasOptions {
+  readonly cluster: Cluster;
+  /** Writes the hub. */
+  readonly client: Client;
+  readonly plans: Plans;
+  readonly members: Members;
+  readonly log: Logger;
+  readonly backoffMs: readonly [number, number];
+  /** What the namespace is to have may be another now. */
+  readonly changed: (namespace: string) => void;
+  /** A project's quota was dealt out. */
+  readonly dealt: (project: Project, shares: Shares) => void;
+}
+
+/** For so long changes of a project's namespaces are gathered before its quota is dealt out, ms. */
+const GATHER_MS = 20;
+/** The same for what is used of it. */
+const USED_MS = 250;
+
+/**
+ * Deals out the quotas of the projects of one engaged cluster: the ledger is written first, by compare and swap; only
+ * then are the shares told, by which namespaces are given their ResourceQuotas. See docs/decisions/0021.
+ */
+export class Quotas {
+  readonly #options: QuotasOptions;
+  readonly #controller: Controller;
+  readonly #shares = new Map<string, Shares>();
+
+  constructor(options: QuotasOptions) {
+    this.#options = options;
+    const { cluster, log, backoffMs } = options;
+    this.#controller = new Controller({
+      name: 'project-quotas',
+      log: log.child({ cluster: cluster.name }),
+      reconcile: (name, { signal }) => this.#reconcile(name, signal),
+      backoffMs,
+    });
+  }
+
+  /** What was dealt out of a project's quota, if that is still so. */
+  of(project: Project): Shares | undefined {
+    const shares = this.#shares.get(project.metadata.name ?? '');
+    return shares?.revision === project.status?.quota?.revision ? shares : undefined;
+  }
+
+  /**
+   * The ResourceQuota that a member is to have now. `wait`: it may be another one than it has, and is not known, so it
+   * keeps what it has. Undefined: its project has no quota.
+   */
+  templateFor(project: Project, namespace: string): Template | 'wait' | undefined {
+    if (!project.spec.resourceQuota) return undefined;
+    const template = this.of(project)?.templates.get(namespace);
+    if (!template) return 'wait';
+    const held = this.#options.members.copy(template, namespace);
+    // written under a later ledger than the one that this share is of
+    const isLate = held !== undefined && isOf(held, project) && (revisionOf(held) ?? 0) > (revisionOf(template) ?? 0);
+    return isLate ? 'wait' : template;
+  }
+
+  /** Has the project's quota dealt out again. */
+  add(project: string, afterMs = GATHER_MS): void {
+    this.#controller.add(project, { afterMs });
+  }
+
+  /** Follows projects and ResourceQuotas from now on; members are told by `add`. */
+  follow(): void {
+    const { cluster, members, plans } = this.#options;
+    const name = (project: Project) =>
+      project.metadata.namespace === `c-${cluster.name}` ? project.metadata.name : '';
+    this.#controller.watches(plans.projects, project => [name(project) ?? ''].filter(Boolean), {
+      predicate: isQuotaChanged,
+      ownWrites: false,
+    });
+    members.follow((informer, kind) => {
+      if (kind !== 'ResourceQuota') return;
+      const owner = (copy: Copy) => [ownerProject(copy.metadata?.labels) ?? ''].filter(Boolean);
+      this.#controller.watches(informer, (copy, old) => [...owner(copy), ...(old ? owner(old) : [])], {
+        afterMs: USED_MS,
+      });
+      void informer.whenSynced(cluster.signal).then(
+        () => this.addAll(),
+        () => undefined, // let go before it was read
+      );
+    });
+  }
+
+  addAll(): void {
+    const { cluster, plans } = this.#options;
+    for (const { metadata } of plans.projects.list())
+      if (metadata.namespace === `c-${cluster.name}`) this.#controller.add(metadata.name ?? '');
+  }
+
+  start(signal: AbortSignal): void {
+    this.addAll();
+    this.#controller.start(signal);
+  }
+
+  /** Resolves when everything that is known to do has been done. */
+  async whenIdle(): Promise<void> {
+    await this.#controller.queue.whenIdle();
+  }
+
+  async stopped(): Promise<void> {
+    await this.#controller.stopped();
+  }
+
+  async #reconcile(name: string, signal: AbortSignal): Promise<Result | undefined> {
+    const { cluster, plans, members } = this.#options;
+    const project = plans.project(cluster.name, name);
+    const quota = project && quotaOf(project.spec);
+    const isActive = project && !isPaused(project.metadata) && !project.metadata.deletionTimestamp;
+    if (!project || !isActive || !hasFinalizer(project, FINALIZER)) return undefined;
+    if (!quota) {
+      this.#shares.delete(name);
+      if (project.status?.quota) await this.#write(project, undefined, signal);
+      return undefined;
+    }
+    members.watch('ResourceQuota');
+    if (!members.isRead('ResourceQuota')) return undefined; // dealt out once it is
+    const round = new Round(project, quota, members);
+    const { ledger } = round;
+    if (!jsonEqual(ledger, project.status?.quota)) await this.#write(project, ledger, signal);
+    else if (!this.#isInPlace(round) && !(await this.#stands(project, signal))) return { requeueAfterMs: USED_MS };
+    const shares = round.shares(this.#shares.get(name), plans.owner(project));
+    this.#shares.set(name, shares);
+    for (const [namespace, template] of shares.templates)
+      if (!members.isRight(template, namespace)) this.#options.changed(namespace);
+    this.#options.dealt(project, shares);
+    return undefined;
+  }
+
+  /** Every namespace has what it is to have, so nothing will be written. */
+  #isInPlace(round: Round): boolean {
+    return [...round.wanted].every(([, { isRight }]) => isRight);
+  }
+
+  /** Whether the ledger in the hub is the one that is known here: what would be written now is promised by it. */
+  async #stands(project: Project, signal: AbortSignal): Promise<boolean> {
+    const { name = '', namespace = '', uid } = project.metadata;
+    const live = await this.#options.client.find(ProjectResource, { name, namespace }, { signal });
+    return live?.metadata.uid === uid && jsonEqual(live?.status?.quota, project.status?.quota);
+  }
+
+  /** By compare and swap. @throws ApiError 409 when the Project is another by now */
+  async #write(project: Project, quota: Ledger | undefined, signal: AbortSignal): Promise<void> {
+    const { name = '', namespace = '', resourceVersion } = project.metadata;
+    const change: JsonPatchOperation =
+      quota === undefined
+        ? { op: 'remove', path: '/status/quota' }
+        : project.status
+          ? { op: 'add', path: '/status/quota', value: quota }
+          : { op: 'add', path: '/status', value: { quota } };
+    const patch: JsonPatchOperation[] = [
+      { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+      change,
+    ];
+    await this.#options.client.jsonPatch(ProjectResource, { name, namespace }, patch, {
+      subresource: 'status',
+      signal,
+    });
+  }
+}
+
+interface WantedShare {
+  readonly hard: Readonly<Record<string, string>>;
+  /** The namespace has it, under a revision that stands. */
+  readonly isRight: boolean;
+  /** That revision. */
+  readonly revision: number | undefined;
+}
+
+/** One deal of a project's quota, from what is known of its namespaces. */
+class Round {
+  /** What the ledger has to be before shares are written. */
+  readonly ledger: Ledger;
+  readonly wanted: ReadonlyMap<string, WantedShare>;
+  readonly #dealt: ReturnType<typeof deal>;
+  readonly #overrides: ReadonlyMap<string, Wanted>;
+
+  constructor(project: Project, quota: NonNullable<ReturnType<typeof quotaOf>>, members: Members) {
+    const { name = '' } = project.metadata;
+    const { hard, share } = quota;
+    const namespaces = members.of(name);
+    const objects = members.ofOwner('ResourceQuota', ownerLabel('project', name));
+    const byNamespace = new Map(objects.map(copy => [copy.metadata?.namespace ?? '', copy]));
+    const books = booksOf(project, byNamespace, hard);
+    this.#overrides = new Map(
+      namespaces.map(({ metadata }) => [metadata?.name ?? '', wantedBy(metadata?.annotations, share)]),
+    );
+    const claims = namespaces.map(({ metadata }) => {
+      const { name: namespace = '', creationTimestamp } = metadata ?? {};
+      return { namespace, since: `${creationTimestamp}`, wanted: this.#overrides.get(namespace)?.amounts };
+    });
+    this.#dealt = deal(hard, claims, books);
+    const before = project.status?.quota;
+    const promised = Object.fromEntries([...this.#dealt.ledger].map(([each, amounts]) => [each, textOf(amounts)]));
+    // a revision from before the ledger was lost, or that somebody wrote, is never that of a promise to come
+    const latest = Math.max(books.revision, ...[...books.held.values()].map(({ revision = 0 }) => revision));
+    const isChange = !before?.revision || latest > books.revision || !jsonEqual(before.namespaces, promised);
+    this.ledger = {
+      hard: textOf(hard),
+      allocated: textOf(sumOf(this.#dealt.ledger.values(), hard.keys())),
+      used: textOf(sumOf(objects.map(usedBy), hard.keys())),
+      revision: isChange ? latest + 1 : books.revision,
+      namespaces: promised,
+    };
+    this.wanted = new Map(
+      [...this.#dealt.shares].map(([namespace, { hard: amounts, again }]) => {
+        const held = books.held.get(namespace);
+        const text = textOf(amounts);
+        const has = byNamespace.get(namespace)?.quota?.hard;
+        const isRight = held?.revision !== undefined && !again && jsonEqual(has, text);
+        return [namespace, { hard: text, isRight, revision: isRight ? held.revision : undefined }];
+      }),
+    );
+  }
+
+  /** What is to be told; the same as before where nothing of it is new. */
+  shares(before: Shares | undefined, owner: Parameters<typeof quotaTemplate>[3]): Shares {
+    const revision = this.ledger.revision ?? 0;
+    const templates = new Map(
+      [...this.wanted].map(([namespace, wanted]) => {
+        const template = quotaTemplate(POLICY_NAME, wanted.hard, wanted.revision ?? revision, owner);
+        const known = before?.templates.get(namespace);
+        return [namespace, known?.json === template.json ? known : template];
+      }),
+    );
+    const overrides = [...this.#overrides];
+    return {
+      revision,
+      templates,
+      lacking: this.#dealt.lacking,
+      crowdedOut: this.#dealt.crowdedOut,
+      unreadable: new Map(
+        overrides.flatMap(([namespace, { problem }]) => (problem === undefined ? [] : [[namespace, problem]])),
+      ),
+      ignored: new Map(
+        overrides.flatMap(([namespace, { ignored }]) => (ignored.length === 0 ? [] : [[namespace, ignored]])),
+      ),
+    };
+  }
+}
+
+function booksOf({ status }: Project, objects: ReadonlyMap<string, Copy>, keys: Amounts): Books {
+  const { namespaces, revision = 0 } = status?.quota ?? {};
+  const held = new Map<string, Held>(
+    [...objects].map(([namespace, copy]) => {
+      const hard = [...amountsOf(copy.quota?.hard ?? {})].filter(([key]) => keys.has(key));
+      return [namespace, { hard: new Map(hard), revision: revisionOf(copy) }];
+    }),
+  );
+  const ledger = namespaces && new Map(Object.entries(namespaces).map(([name, each]) => [name, amountsOf(each)]));
+  return { ledger, revision, held };
+}
+
+function usedBy({ quota }: Copy): Amounts {
+  return amountsOf(quota?.used ?? {});
+}
+
+/** The revision that an object carries; undefined for what is none. */
+function revisionOf(object: Pick<Copy, 'metadata'> | Template): number | undefined {
+  const annotations = 'annotations' in object ? object.annotations : object.metadata?.annotations;
+  const text = annotations?.[ANNOTATION_QUOTA_REVISION] ?? '';
+  return /^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : undefined;
+}
+
+function isOf(copy: Copy, { metadata }: Project): boolean {
+  return ownerProject(copy.metadata?.labels) === metadata.name;
+}
+
+function isQuotaChanged(project: Project, old: Project | undefined): boolean {
+  if (!old) return true;
+  const { generation, uid } = project.metadata;
+  return (
+    generation !== old.metadata.generation ||
+    uid !== old.metadata.uid ||
+    hasFinalizer(project, FINALIZER) !== hasFinalizer(old, FINALIZER) ||
+    isPaused(project.metadata) !== isPaused(old.metadata) ||
+    !jsonEqual(project.status?.quota, old.status?.quota)
+  );
+}
