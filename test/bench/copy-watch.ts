@@ -2,7 +2,7 @@ import type { Client, KubeObject, ResourceType } from '#runtime';
 import { lines } from '../../runtime/frames.ts';
 import { type SecretObject, SecretType } from '../support/fleet.ts';
 
-/** What is waited for: one matching event in each of so many namespaces, or for each of so many objects of none. */
+/** What is waited for: a matching event for each of so many objects. */
 interface Expectation<T> {
   readonly type: string;
   readonly matches: (object: T) => boolean;
@@ -31,7 +31,7 @@ export class ObjectWatch<T extends KubeObject> {
     });
   }
 
-  /** Resolves with the time (performance.now) at which the last of `count` namespaces had its event. */
+  /** Resolves with the time (performance.now) at which the last of `count` objects had its event. */
   async all(count: number, type: string, matches: (object: T) => boolean): Promise<number> {
     return await new Promise(resolve => {
       this.#expectation = { type, matches, seen: new Set(), count, resolve };
@@ -61,7 +61,7 @@ export class ObjectWatch<T extends KubeObject> {
   #seen(type: string, object: T): void {
     const expected = this.#expectation;
     if (!expected || type !== expected.type || !expected.matches(object)) return;
-    expected.seen.add(object.metadata?.namespace ?? object.metadata?.name ?? '');
+    expected.seen.add(`${object.metadata?.namespace}/${object.metadata?.name}`);
     if (expected.seen.size < expected.count) return;
     this.#expectation = undefined;
     expected.resolve(performance.now());
