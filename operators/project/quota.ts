@@ -28,6 +28,8 @@ export interface Books {
   /** Counts the changes of the ledger. */
   readonly revision: number;
   readonly held: ReadonlyMap<string, Held>;
+  /** Who left so lately that what they were promised may still be on its way to them. */
+  readonly departing?: ReadonlySet<string>;
 }
 
 /** A share of one key that did not fit. */
@@ -87,11 +89,12 @@ class Table {
   readonly #shares = new Map<string, { hard: Map<string, Quantity>; again: boolean }>();
 
   constructor(hard: Amounts, claims: readonly Claim[], books: Books) {
-    const { ledger, held } = books;
+    const { ledger, held, departing } = books;
     this.#books = books;
     const claiming = new Set(claims.map(({ namespace }) => namespace));
     const known = ledger ? [...ledger.keys()] : [...held.keys()];
-    this.#leaving = known.filter(namespace => !claiming.has(namespace) && held.has(namespace)).slice(0, LEDGER_SIZE);
+    const isLeaving = (namespace: string) => held.has(namespace) || departing?.has(namespace);
+    this.#leaving = known.filter(namespace => !claiming.has(namespace) && isLeaving(namespace)).slice(0, LEDGER_SIZE);
     const room = LEDGER_SIZE - this.#leaving.length;
     // who is in the ledger stays there
     const isIn = ({ namespace }: Claim) => ledger?.has(namespace) ?? held.has(namespace);

@@ -9,6 +9,7 @@ import {
   type Logger,
   type Result,
 } from '#runtime';
+import { isTerminating, membershipOf } from '../engagement/membership.ts';
 import { FINALIZER } from './deletion.ts';
 import { quotaTemplate, type Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
@@ -53,6 +54,11 @@ export interface QuotasOptions {
 const GATHER_MS = 20;
 /** The same for what is used of it. */
 const USED_MS = 250;
+/**
+ * For so long what a namespace was promised is kept for it after it has left, ms: a write that was begun while it was a
+ * member may still arrive, and its new project's ResourceQuota, or none, does not keep it off.
+ */
+const DEPARTING_MS = 3_000;
 
 /**
  * Deals out the quotas of the projects of one engaged cluster: the ledger is written first, by compare and swap; only
@@ -62,6 +68,8 @@ export class Quotas {
   readonly #options: QuotasOptions;
   readonly #controller: Controller;
   readonly #shares = new Map<string, Shares>();
+  /** By project: since when namespaces that its ledger still names are neither members nor hold anything. */
+  readonly #departed = new Map<string, ReadonlyMap<string, number>>();
 
   constructor(options: QuotasOptions) {
     this.#options = options;
@@ -154,7 +162,8 @@ export class Quotas {
     }
     members.watch('ResourceQuota');
     if (!members.isRead('ResourceQuota')) return undefined; // dealt out once it is
-    const round = new Round(project, quota, members);
+    const departing = this.#departing(project);
+    const round = new Round(project, quota, members, departing);
     const { ledger } = round;
     if (!jsonEqual(ledger, project.status?.quota)) await this.#write(project, ledger, signal);
     else if (!this.#isInPlace(round) && !(await this.#stands(project, signal))) return { requeueAfterMs: USED_MS };
@@ -163,7 +172,29 @@ export class Quotas {
     for (const [namespace, template] of shares.templates)
       if (!members.isRight(template, namespace)) this.#options.changed(namespace);
     this.#options.dealt(project, shares);
-    return undefined;
+    return departing.size > 0 ? { requeueAfterMs: DEPARTING_MS } : undefined;
+  }
+
+  /** The namespaces of the ledger that left lately. In one that is gone, or going, nothing can be made any more. */
+  #departing({ metadata, status }: Project): ReadonlySet<string> {
+    const { members } = this.#options;
+    const { name = '' } = metadata;
+    const held = new Set(
+      members
+        .ofOwner('ResourceQuota', ownerLabel('project', name))
+        .map(({ metadata: { namespace } = {} }) => namespace),
+    );
+    const before = this.#departed.get(name);
+    const now = performance.now();
+    const since = new Map<string, number>();
+    for (const each of Object.keys(status?.quota?.namespaces ?? {})) {
+      const namespace = members.namespaces.get({ name: each });
+      const isLeft = namespace && !isTerminating(namespace) && membershipOf(namespace) !== name && !held.has(each);
+      if (isLeft) since.set(each, before?.get(each) ?? now);
+    }
+    if (since.size > 0) this.#departed.set(name, since);
+    else this.#departed.delete(name);
+    return new Set([...since].filter(([, left]) => now - left < DEPARTING_MS).map(([each]) => each));
   }
 
   /** Every namespace has what it is to have, so nothing will be written. */
@@ -214,13 +245,18 @@ class Round {
   readonly #dealt: ReturnType<typeof deal>;
   readonly #overrides: ReadonlyMap<string, Wanted>;
 
-  constructor(project: Project, quota: NonNullable<ReturnType<typeof quotaOf>>, members: Members) {
+  constructor(
+    project: Project,
+    quota: NonNullable<ReturnType<typeof quotaOf>>,
+    members: Members,
+    departing: ReadonlySet<string>,
+  ) {
     const { name = '' } = project.metadata;
     const { hard, share } = quota;
     const namespaces = members.of(name);
     const objects = members.ofOwner('ResourceQuota', ownerLabel('project', name));
     const byNamespace = new Map(objects.map(copy => [copy.metadata?.namespace ?? '', copy]));
-    const books = booksOf(project, byNamespace, hard);
+    const books = { ...booksOf(project, byNamespace, hard), departing };
     this.#overrides = new Map(
       namespaces.map(({ metadata }) => [metadata?.name ?? '', wantedBy(metadata?.annotations, share)]),
     );
