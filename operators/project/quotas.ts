@@ -110,12 +110,11 @@ export class Quotas {
   /** Follows projects and ResourceQuotas from now on; members are told by `add`. */
   follow(): void {
     const { cluster, members, plans } = this.#options;
-    const name = (project: Project) =>
-      project.metadata.namespace === `c-${cluster.name}` ? project.metadata.name : '';
-    this.#controller.watches(plans.projects, project => [name(project) ?? ''].filter(Boolean), {
-      predicate: isQuotaChanged,
-      ownWrites: false,
-    });
+    const names = ({ metadata }: Project) => (metadata.namespace === `c-${cluster.name}` ? [metadata.name ?? ''] : []);
+    this.#controller
+      .watches(plans.projects, names, { predicate: isOtherwiseDealt })
+      // what this process writes to the ledger itself it knows
+      .watches(plans.projects, names, { predicate: isLedgerChanged, ownWrites: false });
     members.follow((informer, kind) => {
       if (kind !== 'ResourceQuota') return;
       const owner = (copy: Copy) => [ownerProject(copy.metadata?.labels) ?? ''].filter(Boolean);
@@ -341,14 +340,18 @@ function isOf(copy: Copy, { metadata }: Project): boolean {
   return ownerProject(copy.metadata?.labels) === metadata.name;
 }
 
-function isQuotaChanged(project: Project, old: Project | undefined): boolean {
+/** The quota is to be dealt out, or no longer, for another reason than its ledger. */
+function isOtherwiseDealt(project: Project, old: Project | undefined): boolean {
   if (!old) return true;
   const { generation, uid } = project.metadata;
   return (
     generation !== old.metadata.generation ||
     uid !== old.metadata.uid ||
     hasFinalizer(project, FINALIZER) !== hasFinalizer(old, FINALIZER) ||
-    isPaused(project.metadata) !== isPaused(old.metadata) ||
-    !jsonEqual(project.status?.quota, old.status?.quota)
+    isPaused(project.metadata) !== isPaused(old.metadata)
   );
+}
+
+function isLedgerChanged({ status }: Project, old: Project | undefined): boolean {
+  return !jsonEqual(status?.quota, old?.status?.quota);
 }

@@ -9,12 +9,22 @@ import {
   ownerLabel,
   type Project,
 } from '#api';
-import { findCondition, type KubeObject, Namespaces } from '#runtime';
+import { findCondition, type KubeObject, Namespaces, type ResourceType } from '#runtime';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { eventuallyPasses } from '../support/eventually.ts';
-import { type ContentKind, type ContentObject, ContentTypes } from '../support/objects.ts';
+import { type ContentObject, ContentTypes } from '../support/objects.ts';
 import type { Stage } from './stage.ts';
 
-const KINDS: readonly ContentKind[] = ['Secret', 'ConfigMap'];
+interface GivenObject extends ContentObject {
+  readonly spec?: object;
+}
+const KINDS: readonly ResourceType<GivenObject>[] = [
+  ContentTypes.Secret,
+  ContentTypes.ConfigMap,
+  ResourceQuotas,
+  LimitRanges,
+  NetworkPolicies,
+];
 
 /** What is in a namespace, told by what a person would compare. */
 export interface NamespacePicture {
@@ -30,7 +40,7 @@ export interface NamespacePicture {
 export interface Picture {
   /** In the order of their numbers; those that are gone, or going, are left out: Kubernetes takes 5 s for that. */
   readonly namespaces: readonly NamespacePicture[];
-  /** By the scenario's name: `ready: 10 copies of 2 objects`, or `gone`, which its namespace in the hub must be too. */
+  /** By the scenario's name: `ready: 10 copies of 2 objects, 4 of 8 pods given`, or `gone`, which its namespace in the hub must be too. */
   readonly projects: Readonly<Record<string, string>>;
 }
 
@@ -93,8 +103,8 @@ export async function takePicture(stage: Stage, aliases: readonly string[]): Pro
 }
 
 interface Found {
-  readonly kind: ContentKind;
-  readonly object: ContentObject;
+  readonly kind: string;
+  readonly object: GivenObject;
 }
 
 interface OwnerNames {
@@ -106,21 +116,21 @@ interface OwnerNames {
 /** Whatever names the stage's projects as its owner. */
 async function objectsOf(stage: Stage, aliases: readonly string[]): Promise<Found[]> {
   const labelSelector = `${LABEL_OWNER} in (${aliases.map(alias => ownerLabel('project', stage.project(alias)))})`;
-  const lists = KINDS.map(async kind => {
-    const { items } = await stage.downstream.list(ContentTypes[kind], { labelSelector });
-    return items.map(object => ({ kind, object }));
+  const lists = KINDS.map(async type => {
+    const { items } = await stage.downstream.list(type, { labelSelector });
+    return items.map(object => ({ kind: type.kind, object }));
   });
   return (await Promise.all(lists)).flat();
 }
 
 /** What lies in the stage's namespaces without an owner: nothing that an operator may leave behind. */
 async function unmarkedObjects(stage: Stage): Promise<string | undefined> {
-  const lists = KINDS.map(async kind => {
-    const { items } = await stage.downstream.list(ContentTypes[kind], { labelSelector: `!${LABEL_OWNER}` });
+  const lists = KINDS.map(async type => {
+    const { items } = await stage.downstream.list(type, { labelSelector: `!${LABEL_OWNER}` });
     return items
       .filter(({ metadata }) => metadata?.namespace?.startsWith(`${stage.id}-`))
       .filter(({ metadata }) => metadata?.name !== 'kube-root-ca.crt')
-      .map(({ metadata }) => `${kind} ${metadata?.namespace}/${metadata?.name}`);
+      .map(({ metadata }) => `${type.kind} ${metadata?.namespace}/${metadata?.name}`);
   });
   const found = (await Promise.all(lists)).flat();
   return found.length === 0 ? undefined : `without an owner there are ${found.join(', ')}`;
@@ -146,7 +156,8 @@ function describeObject({ kind, object }: Found, owners: readonly OwnerNames[], 
     annotations[ANNOTATION_OWNER_UID] === owner?.uid &&
     annotations[ANNOTATION_HUB] === hub;
   const data = object.data?.value ?? '';
-  const value = kind === 'Secret' ? Buffer.from(data, 'base64').toString('utf8') : data;
+  const content = kind === 'Secret' ? Buffer.from(data, 'base64').toString('utf8') : data;
+  const value = object.spec ? JSON.stringify(object.spec) : content;
   const wrong = [owner && !marked ? ' wrongly marked' : '', deletionTimestamp ? ' terminating' : ''].join('');
   return `${kind} ${name}=${value} of ${owner?.alias ?? 'nobody'}${object.immutable ? ' immutable' : ''}${wrong}`;
 }
@@ -155,7 +166,7 @@ async function projectState(stage: Stage, alias: string, project: Project | unde
   const home = await stage.hub.find(Namespaces, { name: stage.home(alias) });
   if (!project) return home && isStaying(home) ? `gone, but not ${stage.home(alias)}` : 'gone';
   const { generation, finalizers = [], deletionTimestamp, uid } = project.metadata;
-  const { observedGeneration, conditions, shared } = project.status ?? {};
+  const { observedGeneration, conditions, shared, quota } = project.status ?? {};
   const ready = findCondition(conditions, 'Ready');
   const problems = [
     deletionTimestamp ? 'being deleted' : '',
@@ -166,7 +177,8 @@ async function projectState(stage: Stage, alias: string, project: Project | unde
     ready?.status === 'True' ? '' : `not ready: ${ready?.message ?? ''}`,
   ].filter(Boolean);
   if (problems.length > 0) return problems.join(', ');
-  return `ready: ${shared?.copies} copies of ${shared?.objects} objects`;
+  const given = quota ? `, ${quota.allocated?.pods} of ${quota.hard?.pods} pods given` : '';
+  return `ready: ${shared?.copies} copies of ${shared?.objects} objects${given}`;
 }
 
 function compare(actual: Picture, wanted: Picture): string | undefined {

@@ -1,3 +1,4 @@
+import type { ProjectSpec } from '#api';
 import { givenTwoSources, TWO, twoSourcesPicture } from './given.ts';
 import { alike, type Picture } from './picture.ts';
 import type { Stage } from './stage.ts';
@@ -21,6 +22,18 @@ const COPIES = 2 * COUNT;
 const A = { member: 'a', team: 'a' };
 const B = { member: 'b', team: 'b' };
 const SPEC = { namespaceLabels: { team: 'a' } };
+
+const quota = (hard: number, each: number): ProjectSpec => ({
+  resourceQuota: { hard: { pods: hard }, namespaceDefault: { pods: each } },
+});
+const share = (pods: number, project = 'a') => `ResourceQuota paddock={"hard":{"pods":"${pods}"}} of ${project}`;
+/** A project with this quota and all namespaces as members. */
+const withQuota = (spec: ProjectSpec) => async (stage: Stage) => {
+  await stage.createHome('a');
+  await stage.createNamespaces(COUNT, 'a');
+  await stage.createProject('a', spec);
+};
+const NO_COPIES = 'ready: 0 copies of 0 objects';
 
 const twoSources = (stage: Stage) => givenTwoSources(stage, COUNT);
 const TWO_SOURCES = twoSourcesPicture(COUNT);
@@ -142,6 +155,69 @@ export const SCENARIOS: readonly Scenario[] = [
     },
     change: stage => stage.deleteProject('a'),
     end: { namespaces: [], projects: { a: 'gone' } },
+    leastWrites: COUNT + 2,
+  },
+  {
+    name: 'quota, limits and pod security are put on',
+    before: withQuota({}),
+    begin: { namespaces: alike(COUNT, { member: 'a', objects: [] }), projects: { a: NO_COPIES } },
+    change: stage =>
+      stage.changeProject('a', {
+        ...quota(10, 2),
+        containerDefaults: { limits: { cpu: '1' } },
+        podSecurity: { enforce: 'baseline' },
+      }),
+    end: {
+      namespaces: alike(COUNT, {
+        member: 'a',
+        objects: [
+          'LimitRange paddock={"limits":[{"type":"Container","default":{"cpu":"1"},"defaultRequest":{"cpu":"1"}}]} of a',
+          share(2),
+        ],
+      }),
+      projects: { a: `${NO_COPIES}, 10 of 10 pods given` },
+    },
+    leastWrites: 3 * COUNT + 2, // a label and two objects in each; ledger, status
+  },
+  {
+    name: 'a share is taken from one namespace and given to another',
+    before: withQuota(quota(2 * COUNT, 2)),
+    begin: {
+      namespaces: alike(COUNT, { member: 'a', objects: [share(2)] }),
+      projects: { a: `${NO_COPIES}, 10 of 10 pods given` },
+    },
+    change: async stage => {
+      await stage.override(1, { pods: '0' });
+      await stage.override(2, { pods: '4' });
+    },
+    end: {
+      namespaces: [
+        { member: 'a', objects: [share(0)] },
+        { member: 'a', objects: [share(4)] },
+        ...alike(COUNT - 2, { member: 'a', objects: [share(2)] }),
+      ],
+      projects: { a: `${NO_COPIES}, 10 of 10 pods given` },
+    },
+    leastWrites: 4, // less for one, ledger, more for the other, ledger
+  },
+  {
+    name: 'namespaces move to a project with another quota',
+    before: async stage => {
+      await withQuota(quota(2 * COUNT, 2))(stage);
+      await stage.createHome('b');
+      await stage.createProject('b', quota(COUNT, 1));
+    },
+    begin: {
+      namespaces: alike(COUNT, { member: 'a', objects: [share(2)] }),
+      projects: { a: `${NO_COPIES}, 10 of 10 pods given`, b: `${NO_COPIES}, 0 of 5 pods given` },
+    },
+    change: async stage => {
+      for (let number = 1; number <= COUNT; number++) await stage.move(number, 'b');
+    },
+    end: {
+      namespaces: alike(COUNT, { member: 'b', objects: [share(1, 'b')] }),
+      projects: { a: `${NO_COPIES}, 0 of 10 pods given`, b: `${NO_COPIES}, 5 of 5 pods given` },
+    },
     leastWrites: COUNT + 2,
   },
 ];

@@ -1,5 +1,6 @@
 import {
   ANNOTATION_NAMESPACES,
+  ANNOTATION_QUOTA,
   clusterNamespace,
   LABEL_CLUSTER,
   LABEL_PROJECT,
@@ -73,6 +74,12 @@ export class Stage {
   /** Sets labels of a namespace; null removes one. */
   async label(number: number, labels: Readonly<Record<string, string | null>>): Promise<void> {
     await this.downstream.mergePatch(Namespaces, { name: this.namespace(number) }, { metadata: { labels } });
+  }
+
+  /** Has the namespace ask for another share of its project's quota. */
+  async override(number: number, amounts: Readonly<Record<string, string>>): Promise<void> {
+    const annotations = { [ANNOTATION_QUOTA]: JSON.stringify(amounts) };
+    await this.downstream.mergePatch(Namespaces, { name: this.namespace(number) }, { metadata: { annotations } });
   }
 
   /** Makes the namespace a member of another project, or of none. */
