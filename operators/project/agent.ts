@@ -22,7 +22,7 @@ import { Engagements } from './engagements.ts';
 import { OwnSharedObjects } from './own-shared.ts';
 import { Plans, projectKeyOf, projectKeysOf } from './plans.ts';
 import { gatherFacts } from './status.ts';
-import { statusChanges } from './status-pace.ts';
+import { firstStatusAfterMs, statusChanges } from './status-pace.ts';
 import { agentStatusOf, deletionTold } from './status-parts.ts';
 
 export interface AgentProjectsOptions {
@@ -104,9 +104,12 @@ async function reconcileSeen(
   const stands = shared.isKnown(project) && shared.homeState(project) === 'ours';
   if (!stands && !project.metadata.deletionTimestamp) return undefined;
   if (!isConditionTrue(clusters.get({ name: cluster })?.status?.conditions, 'Connected')) return undefined;
+  const facts = gatherFacts(plans.get(project), engaged);
+  const later = firstStatusAfterMs(project, facts, Date.now());
+  if (later !== undefined) return { requeueAfterMs: later };
   const status = agentStatusOf({
     project,
-    facts: gatherFacts(plans.get(project), engaged),
+    facts,
     free: deletionTold(project) === 'clean' && engaged.isFreeOf(project),
     now: Date.now(),
   });

@@ -29,6 +29,7 @@ import type { Engagements } from './engagements.ts';
 import { ensureHome, homeState } from './home.ts';
 import type { Plans } from './plans.ts';
 import { gatherFacts, type Obstacle, statusOf } from './status.ts';
+import { firstStatusAfterMs } from './status-pace.ts';
 import { hubStatusOf, isDetached, isUnseenByAgent } from './status-parts.ts';
 
 export interface ProjectScope {
@@ -102,10 +103,13 @@ async function writeStatus(
   const settled = engaged?.settled ? engaged : undefined;
   const patience = settled || obstacle ? 0 : readingLeft(scope, project, cluster);
   if (patience > 0) return { requeueAfterMs: patience };
+  const facts = settled && gatherFacts(scope.plans.get(project), settled);
+  const later = facts && !obstacle ? firstStatusAfterMs(project, facts, scope.now()) : undefined;
+  if (later !== undefined) return { requeueAfterMs: later };
   const status = statusOf({
     project,
     cluster,
-    facts: settled && gatherFacts(scope.plans.get(project), settled),
+    facts,
     obstacle: obstacle ?? (settled ? undefined : notEngaged(scope, cluster)),
     paused: isPaused(project.metadata),
     now: scope.now(),

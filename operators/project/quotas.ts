@@ -208,19 +208,28 @@ export class Quotas {
     return live?.metadata.uid === uid && jsonEqual(live?.status?.quota, project.status?.quota);
   }
 
-  /** By compare and swap. @throws ApiError 409 when the Project is another by now */
+  /**
+   * By compare and swap: of the ledger, where there is one, so that the rest of the status may change meanwhile.
+   * @throws ApiError 409 or 422 when it is another by now
+   */
   async #write(project: Project, quota: Ledger | undefined, signal: AbortSignal): Promise<void> {
-    const { name = '', namespace = '', resourceVersion } = project.metadata;
+    const { name = '', namespace = '', uid, resourceVersion } = project.metadata;
+    const path = '/status/quota';
+    const revision = project.status?.quota?.revision;
+    const unchanged: JsonPatchOperation[] =
+      revision === undefined
+        ? [{ op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion }]
+        : [
+            { op: 'test', path: '/metadata/uid', value: uid },
+            { op: 'test', path: `${path}/revision`, value: revision },
+          ];
     const change: JsonPatchOperation =
       quota === undefined
-        ? { op: 'remove', path: '/status/quota' }
+        ? { op: 'remove', path }
         : project.status
-          ? { op: 'add', path: '/status/quota', value: quota }
+          ? { op: 'add', path, value: quota }
           : { op: 'add', path: '/status', value: { quota } };
-    const patch: JsonPatchOperation[] = [
-      { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
-      change,
-    ];
+    const patch = [...unchanged, change];
     await this.#options.client.jsonPatch(ProjectResource, { name, namespace }, patch, {
       subresource: 'status',
       signal,

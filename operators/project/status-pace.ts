@@ -1,6 +1,7 @@
 import type { Project } from '#api';
-import { type Controller, parseKey } from '#runtime';
+import { type Controller, findCondition, parseKey } from '#runtime';
 import type { Plans } from './plans.ts';
+import type { Facts } from './status.ts';
 
 /** From a change to the status that shows it, and so between two of them, milliseconds at least. */
 export const STATUS_MS = 250;
@@ -12,6 +13,20 @@ const LONGEST_MS = 1_000;
  */
 export function statusChanges(controller: () => Controller, plans: Plans): (projectKey: string) => void {
   return key => controller().add(key, { afterMs: statusAfterMs(plans.projects.get(parseKey(key))) });
+}
+
+/** How long the first status of a new project may wait for all to be in place, ms since the Project was made. */
+const FIRST_MS = 2_000;
+
+/**
+ * How soon to look again, instead of writing the first status of a project that is about to be complete; undefined when
+ * it is to be written now. Told by the Project's age: of one from the future, by a clock that is wrong, it is written.
+ */
+export function firstStatusAfterMs({ metadata, status }: Project, facts: Facts, now: number): number | undefined {
+  if (findCondition(status?.conditions, 'Ready')) return undefined;
+  const isComplete = facts.pending + facts.unruled.length + (facts.quota?.pending.length ?? 0) === 0;
+  const age = now - Date.parse(`${metadata.creationTimestamp}`);
+  return !isComplete && age >= 0 && age < FIRST_MS ? STATUS_MS : undefined;
 }
 
 /** One millisecond for each copy that its last status says there should be, within bounds. */

@@ -3,6 +3,7 @@ import { access } from './access.ts';
 import { clusters } from './clusters.ts';
 import { fanout } from './fanout.ts';
 import { latency } from './latency.ts';
+import { projects } from './projects.ts';
 
 const USAGE = `Usage: npm run bench -- <benchmark> [flags]
 
@@ -14,6 +15,9 @@ const USAGE = `Usage: npm run bench -- <benchmark> [flags]
             --count N [50]   --kills N [20]
   access    bindings of one user in many namespaces and of many users in many projects, beside a bare client; one binding
             --namespaces N [1000]   --rounds N [5]
+
+  projects  many projects of two namespaces with quota, limits, isolation and three shared Secrets, beside a bare client
+            --count N [500]   --rounds N [3]
 
   --json    print one JSON object and nothing else on standard output
 `;
@@ -33,7 +37,7 @@ async function main(): Promise<void> {
       namespaces: { type: 'string', default: '1000' },
       unrelated: { type: 'string', default: '0' },
       rounds: { type: 'string' },
-      count: { type: 'string', default: '50' },
+      count: { type: 'string' },
       kills: { type: 'string', default: '20' },
     },
   });
@@ -55,9 +59,15 @@ async function main(): Promise<void> {
           rounds: wholeNumber(values.rounds ?? '5', '--rounds', 1),
           log,
         });
+      case 'projects':
+        return await projects({
+          projects: wholeNumber(values.count ?? '500', '--count', 1),
+          rounds: wholeNumber(values.rounds ?? '3', '--rounds', 1),
+          log,
+        });
       case 'clusters':
         return await clusters({
-          count: wholeNumber(values.count, '--count'),
+          count: wholeNumber(values.count ?? '50', '--count'),
           kills: wholeNumber(values.kills, '--kills'),
           log,
         });
