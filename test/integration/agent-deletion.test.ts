@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { type Cluster, ClusterResource } from '#api';
 import { isForbidden, type KubeObject, Namespaces } from '#runtime';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { ClusterRoles } from '../../operators/engagement/rbac-kinds.ts';
 import { givenTwoSources, twoSourcesPicture } from '../chaos/given.ts';
 import { alike, type Picture, untilPicture } from '../chaos/picture.ts';
@@ -69,7 +70,17 @@ test('Clean: the agent takes what is ours and nothing else, whatever it is refus
   const { edge, fleet } = agents;
   const { cluster, agent } = await agents.join();
   const stage = await given('clean');
-  await stage.changeProject('a', { deletionPolicy: 'Delete' });
+  await stage.changeProject('a', {
+    deletionPolicy: 'Delete',
+    resourceQuota: { hard: { pods: '50' }, namespaceDefault: { pods: '2' } },
+    containerDefaults: { limits: { cpu: '1' } },
+    networkIsolation: { enabled: true },
+  });
+  for (const type of [ResourceQuotas, LimitRanges, NetworkPolicies])
+    await eventually(() => edge.client.find(type, { namespace: 'clean-1', name: 'paddock' }), {
+      ...WITHIN,
+      what: `${type.kind} paddock is there`,
+    });
   await edge.client.create(Namespaces, {}, { metadata: { name: 'bystander', labels: { team: 'theirs' } } });
   const { metadata: marks } = await edge.client.get(ContentTypes.Secret, { namespace: 'clean-1', name: 'token' });
   const foreign = [

@@ -3,6 +3,7 @@ import { type Cluster, ClusterResource, LABEL_PROJECT } from '#api';
 import { Leases, Namespaces } from '#runtime';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { find, namespaceGone } from '../support/cluster-objects.ts';
 import { eventually } from '../support/eventually.ts';
 import { SecretType } from '../support/fleet.ts';
@@ -31,11 +32,29 @@ const secret = aSecret('db');
 const local = () => fleet.hub.get(ClusterResource, { name: 'local' });
 
 async function given(name: string) {
-  const project = await fleet.project(name, { namespaceLabels: { team: 'blue' } });
+  const project = await fleet.project(name, {
+    namespaceLabels: { team: 'blue' },
+    resourceQuota: { hard: { pods: '4' }, namespaceDefault: { pods: '2' } },
+    containerDefaults: { limits: { cpu: '1' } },
+    networkIsolation: { enabled: true },
+    podSecurity: { enforce: 'baseline' },
+  });
   await project.members([`${name}-1`]);
   await project.share(secret);
   await project.copy(secret, `${name}-1`);
+  await eventually(async () => (await restrictions(`${name}-1`)).length === RESTRICTIONS.length, {
+    ...WITHIN,
+    what: `quota, limits and isolation are in ${name}-1`,
+  });
   return project;
+}
+
+const RESTRICTIONS = [ResourceQuotas, LimitRanges, NetworkPolicies];
+
+/** What a namespace has of them. */
+async function restrictions(namespace: string) {
+  const found = await Promise.all(RESTRICTIONS.map(type => fleet.hub.find(type, { namespace, name: 'paddock' })));
+  return found.filter(each => each !== undefined);
 }
 
 /** Waits until `local` is this hub's again. */
@@ -87,6 +106,8 @@ test('Clean takes copies and claim, and of the hub only the Cluster’s own name
   const { metadata } = await fleet.hub.get(Namespaces, { name: 'gone-1' });
   expect(metadata?.labels).toMatchObject({ [LABEL_PROJECT]: 'gone' });
   expect(metadata?.labels).not.toHaveProperty('team');
+  expect(metadata?.labels).not.toHaveProperty(['pod-security.kubernetes.io/enforce']);
+  expect(await restrictions('gone-1')).toEqual([]);
   expect(await fleet.hub.find(ConfigMaps, CLAIM)).toBeUndefined();
   expect(await fleet.hub.find(Leases, lease)).toBeDefined();
   for (const name of ['c-local', project.home]) await namespaceGone(fleet.hub, name);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LABEL_PROJECT } from '#api';
 import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { find, namespaceGone, namespaceThat } from '../support/cluster-objects.ts';
 import { eventually } from '../support/eventually.ts';
 import { aConfigMap, aSecret, base64, ContentTypes } from '../support/objects.ts';
@@ -51,6 +52,34 @@ describe('where the hub is the cluster', () => {
       expect(status.namespaces).toEqual({ total: 2, names: ['follows-1', 'follows-2'] });
       expect(status.shared).toEqual({ objects: 1, copies: 2, pending: 0, conflicts: [] });
     });
+  });
+
+  test('quota, limits, isolation and pod security are kept in the members, with the rights that the operator has', async () => {
+    const project = await fleet.project('ruled', {
+      resourceQuota: { hard: { pods: '4' }, namespaceDefault: { pods: '2' } },
+      containerDefaults: { limits: { cpu: '1' } },
+      networkIsolation: { enabled: true },
+      podSecurity: { enforce: 'baseline' },
+    });
+    await project.members(['ruled-1']);
+    const there = async (type: ResourceType<KubeObject>) =>
+      await fleet.hub.find(type, { namespace: 'ruled-1', name: 'paddock' });
+    const types = [ResourceQuotas, LimitRanges, NetworkPolicies];
+    for (const type of types)
+      await eventually(() => there(type), { timeoutMs: 20_000, what: `${type.kind} paddock is there` });
+    await namespaceThat(fleet.hub, 'ruled-1', ({ metadata }) =>
+      expect(metadata?.labels).toMatchObject({ 'pod-security.kubernetes.io/enforce': 'baseline' }),
+    );
+    await project.condition('Ready', 'True');
+
+    await project.change({
+      spec: { resourceQuota: null, containerDefaults: null, networkIsolation: null, podSecurity: null },
+    });
+    for (const type of types)
+      await eventually(async () => !(await there(type)), { timeoutMs: 20_000, what: `${type.kind} paddock is gone` });
+    await namespaceThat(fleet.hub, 'ruled-1', ({ metadata }) =>
+      expect(metadata?.labels).not.toHaveProperty(['pod-security.kubernetes.io/enforce']),
+    );
   });
 
   test('a project’s own namespace is never its member, so that nothing is copied onto its source', async () => {
