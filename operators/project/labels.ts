@@ -1,7 +1,7 @@
 import type { ProjectSpec } from '#api';
 import { type Client, Namespaces } from '#runtime';
 import type { MemberNamespace } from '../engagement/membership.ts';
-import { podSecurityLabels } from './policies.ts';
+import { podSecurityLabels, podSecurityOf } from '../engagement/pod-security.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -12,6 +12,12 @@ export function labelsAreRight(namespace: MemberNamespace, spec: ProjectSpec | u
   return (
     right(labels, applied.labels, labelsOf(spec)) && right(annotations, applied.annotations, spec?.namespaceAnnotations)
   );
+}
+
+/** The labels of pod security that were applied for a project, with their values. */
+export function appliedPodSecurity(namespace: MemberNamespace): Fields {
+  const { labels } = namespace.applied;
+  return Object.fromEntries(Object.entries(podSecurityOf(namespace)).filter(([label]) => labels.includes(label)));
 }
 
 /** Whether another of ours holds fields of the namespace, from when the cluster was connected otherwise. */

@@ -9,12 +9,13 @@ import {
 } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
+import { RoleBindings } from '../engagement/rbac-kinds.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
-import { applyLabels, isAppliedByAnother, labelsAreRight } from './labels.ts';
+import { appliedPodSecurity, applyLabels, isAppliedByAnother, labelsAreRight } from './labels.ts';
 import type { Members } from './members.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
@@ -39,6 +40,8 @@ export interface NamespaceScope {
 const REFUSED_RETRY_MS = 60_000;
 /** How soon it is asked again whether the hub can be read completely. */
 const UNKNOWN_RETRY_MS = 5_000;
+/** How soon it is asked again whether anybody has rights in a namespace that left its project. */
+const ACCESS_RETRY_MS = 500;
 
 /** Brings one downstream namespace to what its project wants in it, or frees it of everything that projects left. */
 export async function reconcileNamespace(
@@ -132,15 +135,32 @@ async function hold(
   return undefined;
 }
 
-/** In no project: nothing of any project is left on it. Its own label says so, whatever the hub holds. */
-async function free(scope: NamespaceScope, namespace: MemberNamespace, signal: AbortSignal): Promise<undefined> {
+/**
+ * In no project: nothing of any project is left on it. Its own label says so, whatever the hub holds. Pod security goes
+ * last, when nobody has rights in it any more by the project that it left: they could make Pods that reach the host.
+ */
+async function free(
+  scope: NamespaceScope,
+  namespace: MemberNamespace,
+  signal: AbortSignal,
+): Promise<Result | undefined> {
   const { client, members, conflicts, hub } = scope;
   const { name = '' } = namespace.metadata ?? {};
   const context = { client, members, conflicts, hub, signal };
   await deliver(context, { namespace: name, templates: [], prune: true, keep: new Set() });
-  if (!labelsStand(namespace, undefined, client)) await applyLabels(client, namespace, undefined, signal);
+  const security = appliedPodSecurity(namespace);
+  const isKept = Object.keys(security).length > 0 && (await isAccessible(client, name, signal));
+  const left = isKept ? { namespaceLabels: security } : undefined;
+  if (!labelsStand(namespace, left, client)) await applyLabels(client, namespace, left, signal);
   scope.report(name, undefined, []);
-  return undefined;
+  return isKept ? { requeueAfterMs: ACCESS_RETRY_MS } : undefined;
+}
+
+/** Somebody has rights in the namespace by a binding of ours. */
+async function isAccessible(client: Client, namespace: string, signal: AbortSignal): Promise<boolean> {
+  const selection = { namespace, labelSelector: LABEL_OWNER, metadataOnly: true, limit: 1 };
+  const { items } = await client.list(RoleBindings, selection, { signal });
+  return items.length > 0;
 }
 
 /** A member of a project that is being deleted: detached, or deleted with it. The membership label goes last. */
@@ -160,7 +180,7 @@ async function leave(
     scope.report(name, undefined, []);
     return undefined;
   }
-  await free(scope, namespace, signal);
+  const freed = await free(scope, namespace, signal);
   const current = scope.members.namespaces.get({ name });
   const patch = {
     metadata: {
@@ -170,7 +190,7 @@ async function leave(
     },
   };
   await client.mergePatch(Namespaces, { name }, patch, { signal });
-  return undefined;
+  return freed; // what is left goes when it is a member no more
 }
 
 /** The key of the project that a namespace names, as the hub has it. */

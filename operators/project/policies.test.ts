@@ -1,13 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import type { ProjectSpec } from '#api';
-import {
-  limitRangeSpec,
-  type NetworkPolicyObject,
-  networkPolicySpec,
-  podSecurityLabels,
-  type Selector,
-} from './policies.ts';
+import { limitRangeSpec, type NetworkPolicyObject, networkPolicySpec, type Selector } from './policies.ts';
 
 /** Who sends: a Pod of a namespace with these labels, or something at an address. */
 type Sender = { readonly labels: Readonly<Record<string, string>> } | { readonly address: string };
@@ -113,32 +107,5 @@ describe('container defaults', () => {
   ])('%s', (_what, containerDefaults, wanted) => {
     const spec = limitRangeSpec(containerDefaults === undefined ? {} : { containerDefaults });
     expect(spec).toEqual(wanted === undefined ? undefined : { limits: [{ type: 'Container', ...(wanted as object) }] });
-  });
-});
-
-describe('pod security', () => {
-  test.each<[string, ProjectSpec['podSecurity'], Record<string, string>]>([
-    ['nothing said', undefined, {}],
-    ['a version alone', { version: 'v1.34' }, {}],
-    [
-      'each level with its version',
-      { enforce: 'baseline', warn: 'restricted', version: 'v1.34' },
-      {
-        'pod-security.kubernetes.io/enforce': 'baseline',
-        'pod-security.kubernetes.io/enforce-version': 'v1.34',
-        'pod-security.kubernetes.io/warn': 'restricted',
-        'pod-security.kubernetes.io/warn-version': 'v1.34',
-      },
-    ],
-    [
-      'the latest',
-      { audit: 'privileged' },
-      {
-        'pod-security.kubernetes.io/audit': 'privileged',
-        'pod-security.kubernetes.io/audit-version': 'latest',
-      },
-    ],
-  ])('%s', (_what, podSecurity, labels) => {
-    expect(podSecurityLabels(podSecurity === undefined ? {} : { podSecurity })).toEqual(labels);
   });
 });

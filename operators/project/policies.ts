@@ -63,18 +63,6 @@ export function networkPolicySpec(
   return { podSelector: {}, policyTypes: ['Ingress'], ingress: [{ from }] };
 }
 
-/** The labels by which Kubernetes admits Pods to a namespace. Source: KEP-2579, Pod Security Admission. */
-export function podSecurityLabels({ podSecurity = {} }: ProjectSpec): Record<string, string> {
-  const { version = 'latest', ...levels } = podSecurity;
-  const labels: Record<string, string> = {};
-  for (const [mode, level] of Object.entries(levels)) {
-    if (level === undefined) continue;
-    labels[`pod-security.kubernetes.io/${mode}`] = level;
-    labels[`pod-security.kubernetes.io/${mode}-version`] = version;
-  }
-  return labels;
-}
-
 function membersOf(project: string): Peer {
   return { namespaceSelector: { matchLabels: { [LABEL_PROJECT]: project } } };
 }

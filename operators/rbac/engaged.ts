@@ -1,5 +1,13 @@
 import { isReservedNamespace, LABEL_OWNER, LABEL_PLANE, PLANE_HUB } from '#api';
-import { type Cluster, Controller, type Informer, type KubeObject, type Logger, type Result } from '#runtime';
+import {
+  type Cluster,
+  Controller,
+  type Informer,
+  jsonEqual,
+  type KubeObject,
+  type Logger,
+  type Result,
+} from '#runtime';
 import {
   isTerminating,
   type MemberNamespace,
@@ -7,6 +15,7 @@ import {
   membershipOf,
   membersOf,
 } from '../engagement/membership.ts';
+import { hasPodSecurity, podSecurityOf } from '../engagement/pod-security.ts';
 import {
   type BindingObject,
   ClusterRoleBindings,
@@ -69,6 +78,8 @@ const CONCURRENCY = 64;
 const BACKOFF_MS = [5, 30_000] as const;
 /** How soon it is asked again whether the hub can be read completely. */
 const UNKNOWN_RETRY_MS = 5_000;
+/** The same of whether a namespace has the pod security that its project asks for. */
+const HELD_RETRY_MS = 2_000;
 
 /** The rbac operator's work on one engaged cluster: roles, and who has them where. */
 export class EngagedAccess {
@@ -183,7 +194,11 @@ export class EngagedAccess {
     const own = { predicate: isOfTemplate, ownWrites: false };
     this.#controller
       .watches(namespaces, ({ metadata }) => [namespaceKey(metadata?.name ?? '')], {
-        predicate: (now, old) => !old || membershipOf(now) !== membershipOf(old) || isTerminating(now),
+        predicate: (now, old) =>
+          !old ||
+          membershipOf(now) !== membershipOf(old) ||
+          isTerminating(now) ||
+          !jsonEqual(podSecurityOf(now), podSecurityOf(old)),
       })
       .watches(roles, role => [keyOfObject(role)], own)
       .watches(clusterBindings, binding => [keyOfObject(binding)], own)
@@ -237,17 +252,18 @@ export class EngagedAccess {
     const { says, cluster, hub, fieldManager, unknownTemplate } = this.#options;
     // unknown is not absent: nothing is taken away because the hub can't be read
     if (!says.known) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+    const [kind = '', name = '', project = ''] = key.split('/');
+    const isHeldDown = kind !== 'namespace' || this.#isHeldDown(name);
     const scope: GrantScope = {
       ...this.#parts,
       cluster,
       client: cluster.client.as(fieldManager),
       says,
       hub,
-      phase: this.#phase,
+      phase: isHeldDown ? this.#phase : 'revoking',
       unknownTemplate,
       signal,
     };
-    const [kind = '', name = '', project = ''] = key.split('/');
     const conflicts =
       kind === 'namespace'
         ? await reconcileNamespace(scope, name)
@@ -258,7 +274,19 @@ export class EngagedAccess {
     else this.#conflicts.delete(key);
     this.#taken.set(key, conflicts);
     setImmediate(() => this.#options.changed(cluster.name, this.#placeOf(kind, name, project)));
-    return undefined;
+    // a label that comes is an event; the spec of the project is none
+    return isHeldDown || this.#phase === 'revoking' ? undefined : { requeueAfterMs: HELD_RETRY_MS };
+  }
+
+  /**
+   * The namespace has the pod security of its project. Nobody is given a role in it before: who may make Pods there could
+   * make ones that reach the host.
+   */
+  #isHeldDown(name: string): boolean {
+    const namespace = this.#parts.namespaces.get({ name });
+    const member = membershipOf(namespace);
+    const project = member === undefined ? undefined : this.#options.says.project(this.cluster.name, member);
+    return !namespace || !project || hasPodSecurity(namespace, project.spec);
   }
 
   #placeOf(kind: string, name: string, project: string): Place | undefined {

@@ -150,7 +150,11 @@ export class HubSays {
 
   /** The place's Project is there, be it that it is being deleted. */
   hasProject({ cluster, project = '' }: Place): boolean {
-    return this.#project(cluster, project) !== undefined;
+    return this.project(cluster, project) !== undefined;
+  }
+
+  project(cluster: string, name: string): Project | undefined {
+    return this.projects.get(keyString({ namespace: clusterNamespace(cluster), name }));
   }
 
   /** Somebody deleted the template, which was read from the server. */
@@ -209,12 +213,8 @@ export class HubSays {
   }
 
   #stands(cluster: string, project: string): boolean {
-    const found = this.#project(cluster, project);
+    const found = this.project(cluster, project);
     return found !== undefined && found.metadata.deletionTimestamp === undefined;
-  }
-
-  #project(cluster: string, project: string): Project | undefined {
-    return this.projects.get(keyString({ namespace: clusterNamespace(cluster), name: project }));
   }
 
   #templateChanged(template: RoleTemplate, old: RoleTemplate | undefined): void {

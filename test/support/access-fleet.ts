@@ -4,6 +4,7 @@ import {
   ClusterAccessResource,
   clusterNamespace,
   ProjectResource,
+  type ProjectSpec,
   type RoleTemplate,
   type RoleTemplateBinding,
   RoleTemplateBindingResource,
@@ -46,13 +47,14 @@ export class AccessFleet {
   readonly fleet: Fleet;
   readonly #people: Person[] = [];
   rbac: RunningOperators;
+  #projects: RunningOperators;
   #agent: RunningAgent | undefined;
   readonly #writes: Write[][] = [];
 
   private constructor(fleet: Fleet) {
     this.fleet = fleet;
     fleet.start(['cluster']);
-    fleet.start(['project']);
+    this.#projects = fleet.start(['project']);
     this.rbac = this.#startRbac();
   }
 
@@ -126,8 +128,8 @@ export class AccessFleet {
   }
 
   /** A Project with member namespaces. */
-  async project(name: string, members: readonly string[] = []): Promise<void> {
-    const body = aProject({ name, cluster: 'edge-1' });
+  async project(name: string, members: readonly string[] = [], spec: ProjectSpec = {}): Promise<void> {
+    const body = aProject({ name, cluster: 'edge-1', spec });
     await this.hub.create(ProjectResource, { namespace: 'c-edge-1' }, body);
     await eventually(
       async () => {
@@ -181,6 +183,13 @@ export class AccessFleet {
     await meanwhile();
     this.rbac = this.#startRbac();
     if (this.#agent) this.#agent = this.#startAgent();
+  }
+
+  /** Does what is given while no project operator runs. */
+  async whileProjectsDown(meanwhile: () => Promise<void>): Promise<void> {
+    await this.#projects.stop();
+    await meanwhile();
+    this.#projects = this.fleet.start(['project']);
   }
 
   /** Stops who works on the cluster: the agent, or the rbac operator. */

@@ -1,0 +1,26 @@
+import type { ProjectSpec } from '#api';
+import type { KubeObject } from '#runtime';
+
+const PREFIX = 'pod-security.kubernetes.io/';
+
+/** The labels by which Kubernetes admits Pods to a namespace. Source: KEP-2579, Pod Security Admission. */
+export function podSecurityLabels({ podSecurity = {} }: ProjectSpec): Record<string, string> {
+  const { version = 'latest', ...levels } = podSecurity;
+  const labels: Record<string, string> = {};
+  for (const [mode, level] of Object.entries(levels)) {
+    if (level === undefined) continue;
+    labels[`${PREFIX}${mode}`] = level;
+    labels[`${PREFIX}${mode}-version`] = version;
+  }
+  return labels;
+}
+
+/** The labels of pod security that a namespace has. */
+export function podSecurityOf({ metadata }: KubeObject): Record<string, string> {
+  return Object.fromEntries(Object.entries(metadata?.labels ?? {}).filter(([label]) => label.startsWith(PREFIX)));
+}
+
+/** Whether a namespace has the pod security that its project asks for. */
+export function hasPodSecurity({ metadata }: KubeObject, spec: ProjectSpec): boolean {
+  return Object.entries(podSecurityLabels(spec)).every(([label, value]) => metadata?.labels?.[label] === value);
+}
