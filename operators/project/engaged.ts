@@ -19,6 +19,7 @@ import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './nam
 import { kindsOf, type Plans, projectKeyOf } from './plans.ts';
 import { Quotas, type Shares } from './quotas.ts';
 import { deletionTold } from './status-parts.ts';
+import { UnknownProjects } from './unknown-projects.ts';
 
 export interface EngagedOptions {
   readonly cluster: Cluster;
@@ -97,6 +98,7 @@ export class EngagedProjects {
       plans,
       deletions,
       defaults: new DefaultProjects(cluster.name, options.clusters, options.systemNamespaces),
+      unknown: new UnknownProjects(cluster, options.fieldManager, log),
       hub,
       members: this.members,
       conflicts: this.conflicts,

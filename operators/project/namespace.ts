@@ -20,6 +20,7 @@ import type { Members } from './members.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
+import type { UnknownProjects } from './unknown-projects.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
 export interface NamespaceScope {
@@ -31,6 +32,7 @@ export interface NamespaceScope {
   readonly quotas: Quotas;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
+  readonly unknown: UnknownProjects;
   readonly hub: string;
   /** Told after each reconcile what can't be served in the namespace. */
   readonly report: (namespace: string, project: Project | undefined, conflicts: readonly Conflict[]) => void;
@@ -53,13 +55,15 @@ export async function reconcileNamespace(
   if (isReservedNamespace(name)) return undefined;
   const found = scope.members.namespaces.get({ name });
   if (!found || isTerminating(found)) {
+    scope.unknown.forget(name);
     scope.report(name, undefined, []);
     return undefined;
   }
   const namespace = await inDefaultProject(scope, found, signal);
   const projectName = membershipOf(namespace);
+  const project = projectName === undefined ? undefined : scope.plans.project(scope.cluster.name, projectName);
+  if (projectName === undefined || project) scope.unknown.forget(name);
   if (projectName === undefined) return await free(scope, namespace, signal);
-  const project = scope.plans.project(scope.cluster.name, projectName);
   if (!project || isPaused(project.metadata)) return await hold(scope, namespace, projectName, signal);
   if (project.metadata.deletionTimestamp) return await leave(scope, namespace, project, signal);
   // given is only what the finalizer takes back
@@ -124,15 +128,18 @@ async function hold(
   namespace: MemberNamespace,
   projectName: string,
   signal: AbortSignal,
-): Promise<undefined> {
-  const { client, members, conflicts, hub, plans, cluster } = scope;
+): Promise<Result | undefined> {
+  const { client, members, conflicts, hub, plans, cluster, unknown } = scope;
   const { name = '' } = namespace.metadata ?? {};
   const owner = ownerLabel('project', projectName);
   const given = members.copiesIn(name).filter(({ copy }) => copy.metadata?.labels?.[LABEL_OWNER] === owner);
   const keep = new Set(given.map(({ kind, copy }) => `${kind} ${copy.metadata?.name}`));
   await deliver({ client, members, conflicts, hub, signal }, { namespace: name, templates: [], prune: true, keep });
-  if (!plans.project(cluster.name, projectName)) scope.report(name, undefined, []);
-  return undefined;
+  if (plans.project(cluster.name, projectName)) return undefined;
+  scope.report(name, undefined, []);
+  if (!plans.projects.known) return undefined;
+  const afterMs = unknown.found(namespace, projectName);
+  return afterMs === undefined ? undefined : { requeueAfterMs: afterMs };
 }
 
 /**

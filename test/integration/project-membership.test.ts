@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LABEL_PROJECT } from '#api';
-import { Namespaces } from '#runtime';
-import { find, namespaceGone, namespaceThat } from '../support/cluster-objects.ts';
+import { Events, type KubeObject, Namespaces, type ResourceType } from '#runtime';
+import { find, namespaceGone, namespaceThat, WITHIN_MS } from '../support/cluster-objects.ts';
+import { eventuallyPasses } from '../support/eventually.ts';
 import { aConfigMap, aNamespace, aSecret, base64, type ContentBuilder, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
+
+const EventType: ResourceType<
+  KubeObject & { readonly note?: string; readonly regarding?: { readonly name?: string } }
+> = Events;
 
 let fleet: ProjectFleet;
 beforeAll(async () => {
@@ -128,9 +133,20 @@ describe('a namespace', () => {
     await Promise.all([from.event('NamespaceDetached', 'move-1'), to.event('NamespaceAttached', 'move-1')]);
   });
 
-  test('that names a project which does not exist yet is served once it does', async () => {
+  test('that names a project which does not exist yet says so, and is served once it does', async () => {
     const project = fleet.named('unborn');
     await project.members(['unborn-1']);
+    const notes = async () => {
+      const { items } = await fleet.downstream.list(EventType, { namespace: 'default' });
+      return items.filter(({ regarding }) => regarding?.name === 'unborn-1').map(({ note }) => note);
+    };
+    await eventuallyPasses(
+      async () =>
+        expect(await notes()).toEqual([
+          'label paddock.dev/project "unborn" must name a Project: create Project "unborn" in namespace c-edge-1 of the hub, or change the label; until then the namespace is in no project',
+        ]),
+      { timeoutMs: WITHIN_MS, what: 'an event on the namespace says that its project does not exist' },
+    );
 
     await share(await fleet.project('unborn', { namespaceLabels: { team: 'blue' } }), aSecret('db'));
 

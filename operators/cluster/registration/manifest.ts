@@ -124,6 +124,8 @@ function clusterRole() {
     { ...policies, resourceNames: policyNames(), verbs: ['get', 'create', 'patch', 'delete'] },
     // what these policies ask of one who writes the labels of projects and of pod security
     { apiGroups: [GROUP], resources: ['projects'], verbs: ['manage-namespaces', 'update-pod-security'] },
+    // what is said of namespaces
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
     { apiGroups: [''], resources: ['nodes', 'pods'], verbs: ['list', 'watch'] },
     { nonResourceURLs: ['/readyz', '/version', '/apis'], verbs: ['get'] },
   ];
