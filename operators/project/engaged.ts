@@ -17,7 +17,8 @@ import type { Copy } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
 import { kindsOf, type Plans, projectKeyOf } from './plans.ts';
-import { Quotas, type Shares } from './quotas.ts';
+import type { Shares } from './quota-round.ts';
+import { Quotas } from './quotas.ts';
 import { deletionTold } from './status-parts.ts';
 import { UnknownProjects } from './unknown-projects.ts';
 

@@ -4,7 +4,7 @@ import type { Conflict } from './conflicts.ts';
 import type { Observation } from './engaged.ts';
 import { type GivenKind, isPolicyKind } from './kinds.ts';
 import { describeLack, describeUnreadable } from './quota-facts.ts';
-import type { Shares } from './quotas.ts';
+import type { Shares } from './quota-round.ts';
 import { CONFLICTS_SHOWN } from './status.ts';
 
 /**
