@@ -97,10 +97,12 @@ describe('what was promised', () => {
     expect(dealt.shares.get('a')?.again).toBe(false);
   });
 
-  test('to one that left is kept until its ResourceQuota is gone', () => {
+  test('to one that left is kept until its ResourceQuota is gone, and for as long as one may be on its way', () => {
     const claims = [claim('b', amounts(7))];
     const still = deal(amounts(10), claims, books({ ledger: before, held: new Map([['a', held(amounts(8), 1)]]) }));
     expect(promised(still)).toEqual({ a: '8', b: '2' });
+    const lately = deal(amounts(10), claims, books({ ledger: before, departing: new Set(['a']) }));
+    expect(promised(lately)).toEqual({ a: '8', b: '2' });
     const gone = deal(amounts(10), claims, books({ ledger: before }));
     expect(promised(gone)).toEqual({ b: '7' });
   });
