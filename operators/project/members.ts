@@ -59,17 +59,16 @@ export class Members {
 
   /** Has the kinds watched of which there are any: also left by projects that no longer ask for them. */
   async findLazy(signal: AbortSignal): Promise<void> {
-    const find = async (kind: GivenKind) => {
+    const selection = { ...MARKED, metadataOnly: true, limit: 1 };
+    // one after the other: each request at the same time is one more connection to an idle cluster
+    for (const kind of LAZY_KINDS.filter(each => !this.#given.has(each)))
       try {
-        const selection = { ...MARKED, metadataOnly: true, limit: 1 };
         const { items } = await this.#cluster.client.list(CopyTypes[kind], selection, { signal });
         if (items.length > 0) this.watch(kind);
       } catch (error) {
         signal.throwIfAborted();
         if (!isForbidden(error)) this.watch(kind); // it tries again, and tells why it can't
       }
-    };
-    await Promise.all(LAZY_KINDS.filter(kind => !this.#given.has(kind)).map(find));
   }
 
   /** The namespaces that name the project and are not on their way out. */

@@ -92,7 +92,8 @@ export class Quotas {
   /** Follows projects and ResourceQuotas from now on; members are told by `add`. */
   follow(): void {
     const { cluster, members, plans } = this.#options;
-    const names = ({ metadata }: Project) => (metadata.namespace === `c-${cluster.name}` ? [metadata.name ?? ''] : []);
+    const names = (project: Project, old: Project | undefined) =>
+      this.#isOurs(project) || (old && this.#isOurs(old)) ? [project.metadata.name ?? ''] : [];
     this.#controller
       .watches(plans.projects, names, { predicate: isOtherwiseDealt })
       // what this process writes to the ledger itself it knows
@@ -111,9 +112,14 @@ export class Quotas {
   }
 
   addAll(): void {
-    const { cluster, plans } = this.#options;
-    for (const { metadata } of plans.projects.list())
-      if (metadata.namespace === `c-${cluster.name}`) this.#controller.add(metadata.name ?? '');
+    for (const project of this.#options.plans.projects.list())
+      if (this.#isOurs(project)) this.#controller.add(project.metadata.name ?? '');
+  }
+
+  /** A project of the cluster that has a quota, or a ledger of one. */
+  #isOurs({ metadata, spec, status }: Project): boolean {
+    const isHere = metadata.namespace === `c-${this.#options.cluster.name}`;
+    return isHere && (spec.resourceQuota !== undefined || status?.quota !== undefined);
   }
 
   start(signal: AbortSignal): void {
