@@ -1,5 +1,5 @@
 import { ANNOTATION_HUB, ANNOTATION_OWNER_UID, LABEL_OWNER, LABEL_PLANE, PLANE_HUB } from '#api';
-import { type Cluster, dropBookkeeping, type Informer, isForbidden } from '#runtime';
+import { type Cluster, dropBookkeeping, type Informer, isForbidden, isNotFound } from '#runtime';
 import { isTerminating, type MemberNamespace, memberNamespaces, membersOf } from '../engagement/membership.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
 import { type Copy, CopyTypes, type GivenKind, LAZY_KINDS, SHARED_KINDS, type Source } from './kinds.ts';
@@ -67,7 +67,8 @@ export class Members {
         if (items.length > 0) this.watch(kind);
       } catch (error) {
         signal.throwIfAborted();
-        if (!isForbidden(error)) this.watch(kind); // it tries again, and tells why it can't
+        // what is not served, or may not be read, was never made; a watch tries again, and tells why it can't
+        if (!isForbidden(error) && !isNotFound(error)) this.watch(kind);
       }
   }
 

@@ -6,6 +6,7 @@ import { LABEL_PROJECT } from '#api';
 import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { issue, type KeyPair, newAuthority } from '../../hack/control-plane/certificates.ts';
 import { POLICY_KINDS } from '../../operators/cluster/policies/kinds.ts';
+import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import type { Downstream, DownstreamsMessage, DownstreamsOrder } from './downstreams.ts';
 import { FakeApiServer, type FakeKind } from './fake-api-server/index.ts';
 import { SecretType } from './fleet.ts';
@@ -18,6 +19,9 @@ const KINDS: readonly FakeKind[] = [
   Namespaces,
   SecretType,
   ContentTypes.ConfigMap,
+  LimitRanges,
+  NetworkPolicies,
+  ResourceQuotas,
   NodeType,
   ...POLICY_KINDS,
   { ...PodType, selectableFields: ['spec.nodeName', 'status.phase'] },
