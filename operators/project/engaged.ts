@@ -13,10 +13,10 @@ import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
 import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
-import type { Copy } from './kinds.ts';
+import { type Copy, LAZY_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
-import { kindsOf, type Plans, projectKeyOf } from './plans.ts';
+import { kindsOf, type Plans, projectKeyOf, projectKeysOf, projectsOf } from './plans.ts';
 import type { Shares } from './quota-round.ts';
 import { Quotas } from './quotas.ts';
 import { deletionTold } from './status-parts.ts';
@@ -162,14 +162,14 @@ export class EngagedProjects {
   async #readPolicies(ends: AbortSignal): Promise<void> {
     const { cluster, plans } = this.#options;
     await this.members.findLazy(ends);
-    for (const project of plans.projects.list().filter(({ metadata }) => metadata.namespace === `c-${cluster.name}`))
+    for (const project of projectsOf(plans, cluster.name))
       for (const kind of kindsOf(plans.get(project))) this.members.watch(kind);
     const moment = AbortSignal.any([ends, AbortSignal.timeout(READ_MS)]);
     await this.members.whenSynced(moment).catch(() => ends.throwIfAborted());
   }
 
-  stopped(): Promise<void> {
-    return Promise.all([this.#controller.stopped(), this.quotas.stopped()]).then(() => undefined);
+  async stopped(): Promise<void> {
+    await Promise.all([this.#controller.stopped(), this.quotas.stopped()]);
   }
 
   #addAll(): void {
@@ -215,7 +215,7 @@ export class EngagedProjects {
       },
     });
     this.quotas.follow();
-    members.follow(informer => {
+    members.follow((informer, kind) => {
       // one that was a copy until somebody gave it to another owner is a copy to restore
       const predicate = (copy: Copy, old: Copy | undefined) => isProjectCopy(copy) || (!!old && isProjectCopy(old));
       this.#controller.watches(informer, copy => [copy.metadata?.namespace ?? ''], { predicate, ownWrites: false });
@@ -225,6 +225,8 @@ export class EngagedProjects {
         this.#changed(members.namespaces.get({ name: metadata?.namespace ?? '' }));
       };
       informer.subscribe({ applied: changed, deleted: changed });
+      // of the others it is waited for before the start
+      if (!LAZY_KINDS.includes(kind)) return;
       void informer.whenSynced(this.cluster.signal).then(
         () => this.#addAll(),
         () => undefined, // let go before it was read
@@ -271,8 +273,7 @@ export class EngagedProjects {
   }
 
   #changedAll(): void {
-    for (const project of this.#options.plans.projects.list())
-      if (project.metadata.namespace === `c-${this.cluster.name}`) this.#options.changed(projectKeyOf(project) ?? '');
+    for (const key of projectKeysOf(this.#options.plans, this.cluster.name)) this.#options.changed(key);
   }
 
   async #settle(ends: AbortSignal): Promise<void> {

@@ -136,8 +136,10 @@ export function projectKeyOf(project: Project): string | undefined {
 
 /** The keys of a cluster's projects. */
 export function projectKeysOf(plans: Plans, cluster: string): string[] {
-  return plans.projects
-    .list()
-    .filter(({ metadata }) => metadata.namespace === clusterNamespace(cluster))
-    .map(project => projectKeyOf(project) ?? '');
+  return projectsOf(plans, cluster).map(project => projectKeyOf(project) ?? '');
+}
+
+/** A cluster's projects. */
+export function projectsOf({ projects }: Plans, cluster: string): Project[] {
+  return projects.list().filter(({ metadata }) => metadata.namespace === clusterNamespace(cluster));
 }

@@ -14,7 +14,7 @@ import { FINALIZER } from './deletion.ts';
 import type { Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
 import { type Members, ownerProject } from './members.ts';
-import type { Plans } from './plans.ts';
+import { type Plans, projectsOf } from './plans.ts';
 import { type Ledger, Round, revisionOf, type Shares } from './quota-round.ts';
 import { quotaOf } from './quota-share.ts';
 
@@ -85,8 +85,8 @@ export class Quotas {
   }
 
   /** Has the project's quota dealt out again. */
-  add(project: string, afterMs = GATHER_MS): void {
-    this.#controller.add(project, { afterMs });
+  add(project: string): void {
+    this.#controller.add(project, { afterMs: GATHER_MS });
   }
 
   /** Follows projects and ResourceQuotas from now on; members are told by `add`. */
@@ -112,7 +112,8 @@ export class Quotas {
   }
 
   addAll(): void {
-    for (const project of this.#options.plans.projects.list())
+    const { cluster, plans } = this.#options;
+    for (const project of projectsOf(plans, cluster.name))
       if (this.#isOurs(project)) this.#controller.add(project.metadata.name ?? '');
   }
 
@@ -186,7 +187,7 @@ export class Quotas {
 
   /** Every namespace has what it is to have, so nothing will be written. */
   #isInPlace(round: Round): boolean {
-    return [...round.wanted].every(([, { isRight }]) => isRight);
+    return [...round.wanted.values()].every(({ isRight }) => isRight);
   }
 
   /** Whether the ledger in the hub is the one that is known here: what would be written now is promised by it. */
