@@ -12,7 +12,7 @@ import {
 import { isTerminating } from '../engagement/membership.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
-import { type Copy, CopyTypes, type GivenKind, GivenTypes, isPolicyKind } from './kinds.ts';
+import { type Copy, CopyTypes, type GivenKind, GivenTypes, isSharedKind } from './kinds.ts';
 import { isFullyMarked, type Members } from './members.ts';
 
 export interface DeliveryContext {
@@ -126,7 +126,7 @@ async function correct({ client, signal }: DeliveryContext, template: Template, 
 }
 
 function foreign({ kind, name }: Template, namespace: string): Conflict {
-  const ours = isPolicyKind(kind) ? "the project's" : 'the copy';
+  const ours = isSharedKind(kind) ? 'the copy' : "the project's";
   const message = `a ${kind} of this name that Paddock did not make is there: delete or rename it, and ${ours} takes its place`;
   return { namespace, kind, name, reason: 'Conflict', message };
 }

@@ -49,6 +49,7 @@ export class Engagements {
 
   async stopped(): Promise<void> {
     await Promise.all([...this.#engaged.values()].map(projects => projects.stopped()));
+    this.#events.flush();
   }
 
   /** Follows the manager's clusters from now on. */

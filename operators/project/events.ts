@@ -2,7 +2,8 @@ import { type Project, ProjectResource } from '#api';
 import { findCondition, type Recorder } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { Observation } from './engaged.ts';
-import { type GivenKind, isPolicyKind } from './kinds.ts';
+import { type GivenKind, isPolicyKind, isSharedKind } from './kinds.ts';
+import { ATTACHED, DETACHED, MembershipEvents } from './membership-events.ts';
 import { describeLack, describeUnreadable } from './quota-facts.ts';
 import type { Shares } from './quota-round.ts';
 import { CONFLICTS_SHOWN } from './status.ts';
@@ -13,6 +14,7 @@ import { CONFLICTS_SHOWN } from './status.ts';
  */
 export class ProjectEvents {
   readonly #recorder: Recorder;
+  readonly #memberships: MembershipEvents;
   /** `cluster/namespace` → the project it was last seen in. */
   readonly #members = new Map<string, Project | undefined>();
   /** `cluster/project` → what its quota was found to lack last. */
@@ -20,6 +22,7 @@ export class ProjectEvents {
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder;
+    this.#memberships = new MembershipEvents(recorder);
   }
 
   observed({ cluster, namespace, project, found, resolved }: Observation): void {
@@ -53,6 +56,11 @@ export class ProjectEvents {
     tell('QuotaOverrideInvalid', problems);
   }
 
+  /** Tells what was gathered for an event; before the process ends. */
+  flush(): void {
+    this.#memberships.flush();
+  }
+
   /** The cluster was let go: what is seen next is a start, not a change. */
   forget(cluster: string): void {
     for (const known of [this.#members, this.#quotas])
@@ -64,32 +72,28 @@ export class ProjectEvents {
     const before = this.#members.get(id);
     this.#members.set(id, project);
     if (before?.metadata.uid === project?.metadata.uid) return;
-    if (before) this.#tell(before, 'NamespaceDetached', 'Detach', `namespace ${namespace} left the project`);
-    if (project && (seen || !isKnownMember(project, namespace)))
-      this.#tell(project, 'NamespaceAttached', 'Attach', `namespace ${namespace} joined the project`);
+    if (before) this.#memberships.add(before, DETACHED, namespace);
+    if (project && (seen || !isKnownMember(project, namespace))) this.#memberships.add(project, ATTACHED, namespace);
   }
 
   #conflictFound(project: Project, { kind, namespace, name, reason, message }: Conflict): void {
     this.#recorder.record(ProjectResource, project, {
       type: 'Warning',
-      reason: reason === 'Conflict' ? 'ConflictFound' : `${isPolicyKind(kind) ? 'Policy' : 'Copy'}${reason}`,
+      reason: reason === 'Conflict' ? 'ConflictFound' : `${isSharedKind(kind) ? 'Copy' : 'Policy'}${reason}`,
       action: actionOf(kind),
-      note: `${kind} ${name} can't be ${isPolicyKind(kind) ? 'put in' : 'copied to'} namespace ${namespace}: ${message}`,
+      note: `${kind} ${name} can't be ${isSharedKind(kind) ? 'copied to' : 'put in'} namespace ${namespace}: ${message}`,
     });
   }
 
   #conflictResolved(project: Project, { kind, namespace, name }: Conflict): void {
     const note = `${kind} ${name} no longer conflicts in namespace ${namespace}`;
-    this.#tell(project, 'ConflictResolved', actionOf(kind), note);
-  }
-
-  #tell(project: Project, reason: string, action: string, note: string): void {
-    this.#recorder.record(ProjectResource, project, { type: 'Normal', reason, action, note });
+    const event = { type: 'Normal', reason: 'ConflictResolved', action: actionOf(kind), note } as const;
+    this.#recorder.record(ProjectResource, project, event);
   }
 }
 
 function actionOf(kind: GivenKind): string {
-  return isPolicyKind(kind) ? 'Restrict' : 'Copy';
+  return isSharedKind(kind) ? 'Copy' : 'Restrict';
 }
 
 /** Named in the status, or possibly so: the list is cut at a hundred. */
@@ -104,8 +108,11 @@ function isKnownConflict(
   { kind, namespace, name }: Conflict,
   { seen }: { readonly seen: boolean },
 ): boolean {
-  // of policies the status names the first only
-  if (isPolicyKind(kind)) return !seen && findCondition(status?.conditions, 'PolicyReady')?.status === 'False';
+  // of these the status names the first only
+  if (!isSharedKind(kind)) {
+    const condition = isPolicyKind(kind) ? 'PolicyReady' : 'QuotaReady';
+    return !seen && findCondition(status?.conditions, condition)?.status === 'False';
+  }
   const known = status?.shared?.conflicts ?? [];
   if (!seen && known.length >= CONFLICTS_SHOWN) return true;
   return known.some(other => other.kind === kind && other.namespace === namespace && other.name === name);

@@ -146,7 +146,7 @@ export class ProjectUnderTest {
   /** Waits for an Event with this reason whose note names the namespace. */
   async event(reason: string, namespace: string): Promise<ProjectEvent> {
     return await eventually(
-      async () => (await this.events(reason)).find(({ note }) => note.split(/[\s:]+/).includes(namespace)),
+      async () => (await this.events(reason)).find(({ note }) => note.split(/[\s:,]+/).includes(namespace)),
       { timeoutMs: WITHIN_MS, what: `an Event ${reason} on Project ${this.name} names namespace ${namespace}` },
     );
   }
