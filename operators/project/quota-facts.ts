@@ -2,6 +2,7 @@ import type { Project } from '#api';
 import type { ConditionIntent } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
+import { describeConflict, firstOf, isSome, MESSAGE_LENGTH } from './first-of.ts';
 import type { Lack } from './quota.ts';
 
 /** How a project's quota stands in its namespaces. */
@@ -56,25 +57,15 @@ export function quotaCondition(facts: QuotaFacts | undefined): ConditionIntent {
   const hint = unknown
     ? `; namespace ${unknown[0]} asks for ${unknown[1].join(', ')}, which spec.resourceQuota does not have`
     : '';
-  const message = `all ${facts.namespaces} namespaces have their share${hint}`.slice(0, LONGEST);
+  const message = `all ${facts.namespaces} namespaces have their share${hint}`.slice(0, MESSAGE_LENGTH);
   return { type: TYPE, status: 'True', reason: 'Allocated', message };
 }
 
-const LONGEST = 1_000;
-
 function problemOf({ conflicts, unreadable, crowdedOut, lacking, pending }: QuotaFacts) {
-  const first = <T>(items: readonly T[], reason: string, describe: (item: T) => string) => {
-    const [item] = items;
-    if (item === undefined) return undefined;
-    const others = items.length > 1 ? ` (and ${items.length - 1} more)` : '';
-    return { reason, message: `${describe(item)}${others}`.slice(0, LONGEST) };
-  };
+  const first = <T>(items: readonly T[], reason: string, describe: (item: T) => string) =>
+    isSome(items) ? { reason, message: firstOf(items, describe) } : undefined;
   return (
-    first(
-      conflicts,
-      conflicts[0]?.reason ?? '',
-      ({ kind, namespace, name, message }) => `${kind} ${namespace}/${name}: ${message}`,
-    ) ??
+    first(conflicts, conflicts[0]?.reason ?? '', describeConflict) ??
     first(unreadable, 'InvalidOverride', ([namespace, problem]) => describeUnreadable(namespace, problem)) ??
     first(lacking, 'QuotaExceeded', describeLack) ??
     first(

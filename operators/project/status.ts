@@ -2,6 +2,7 @@ import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
+import { describeConflict, firstOf, isSome } from './first-of.ts';
 import { isPolicyKind, isSharedKind, type SharedKind } from './kinds.ts';
 import { labelsAreRight } from './labels.ts';
 import type { Plan } from './plans.ts';
@@ -179,11 +180,9 @@ export function reconciling({ pending }: Facts): ConditionIntent[] {
 
 function sharedCondition({ conflicts, copies, pending }: Facts): ConditionIntent {
   const type = 'SharedReady';
-  const [first] = conflicts;
-  if (first) {
-    const others = conflicts.length > 1 ? ` (and ${conflicts.length - 1} more, see status.shared.conflicts)` : '';
-    const message = `${first.kind} ${first.namespace}/${first.name}: ${first.message}${others}`.slice(0, 1_000);
-    return { type, status: 'False', reason: first.reason, message };
+  if (isSome(conflicts)) {
+    const message = firstOf(conflicts, describeConflict, ', see status.shared.conflicts');
+    return { type, status: 'False', reason: conflicts[0].reason, message };
   }
   if (pending > 0)
     return { type, status: 'False', reason: 'Copying', message: `${pending} copies are still to be written` };
@@ -192,11 +191,9 @@ function sharedCondition({ conflicts, copies, pending }: Facts): ConditionIntent
 
 function policyCondition({ unruled, policyConflicts }: Facts): ConditionIntent {
   const type = 'PolicyReady';
-  const [first] = policyConflicts;
-  if (first) {
-    const others = policyConflicts.length > 1 ? ` (and ${policyConflicts.length - 1} more)` : '';
-    const message = `${first.kind} ${first.namespace}/${first.name}: ${first.message}${others}`.slice(0, 1_000);
-    return { type, status: 'False', reason: first.reason, message };
+  if (isSome(policyConflicts)) {
+    const message = firstOf(policyConflicts, describeConflict);
+    return { type, status: 'False', reason: policyConflicts[0].reason, message };
   }
   if (unruled.length > 0) {
     const message = `namespaces without their labels, annotations, limits or isolation: ${unruled.slice(0, 5).join(', ')}`;
