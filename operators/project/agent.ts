@@ -105,7 +105,7 @@ async function reconcileSeen(
   if (!stands && !project.metadata.deletionTimestamp) return undefined;
   if (!isConditionTrue(clusters.get({ name: cluster })?.status?.conditions, 'Connected')) return undefined;
   const facts = gatherFacts(plans.get(project), engaged);
-  const later = firstStatusAfterMs(project, facts, Date.now());
+  const later = firstStatusAfterMs(project, facts, engaged, Date.now());
   if (later !== undefined) return { requeueAfterMs: later };
   const status = agentStatusOf({
     project,

@@ -124,6 +124,11 @@ export class EngagedProjects {
     return this.#settled;
   }
 
+  /** Namespaces wait to be looked at, or are. */
+  get isBusy(): boolean {
+    return !this.#controller.queue.idle;
+  }
+
   /** The project's members that are there, and none of its copies is left anywhere else. */
   isFreeOf(project: Project): boolean {
     const { name = '' } = project.metadata;

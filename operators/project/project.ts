@@ -104,7 +104,7 @@ async function writeStatus(
   const patience = settled || obstacle ? 0 : readingLeft(scope, project, cluster);
   if (patience > 0) return { requeueAfterMs: patience };
   const facts = settled && gatherFacts(scope.plans.get(project), settled);
-  const later = facts && !obstacle ? firstStatusAfterMs(project, facts, scope.now()) : undefined;
+  const later = facts && settled && !obstacle ? firstStatusAfterMs(project, facts, settled, scope.now()) : undefined;
   if (later !== undefined) return { requeueAfterMs: later };
   const status = statusOf({
     project,

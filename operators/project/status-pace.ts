@@ -15,18 +15,26 @@ export function statusChanges(controller: () => Controller, plans: Plans): (proj
   return key => controller().add(key, { afterMs: statusAfterMs(plans.projects.get(parseKey(key))) });
 }
 
-/** How long the first status of a new project may wait for all to be in place, ms since the Project was made. */
-const FIRST_MS = 2_000;
+/**
+ * How long the first status of a new project may wait for all to be in place, ms since the Project was made. While its
+ * cluster is written to, as when hundreds come at once, nothing hinders it, and a status in between delays the others.
+ */
+const FIRST_MS = { idle: 2_000, busy: 10_000 };
 
 /**
  * How soon to look again, instead of writing the first status of a project that is about to be complete; undefined when
  * it is to be written now. Told by the Project's age: of one from the future, by a clock that is wrong, it is written.
  */
-export function firstStatusAfterMs({ metadata, status }: Project, facts: Facts, now: number): number | undefined {
+export function firstStatusAfterMs(
+  { metadata, status }: Project,
+  facts: Facts,
+  { isBusy }: { readonly isBusy: boolean },
+  now: number,
+): number | undefined {
   if (findCondition(status?.conditions, 'Ready')) return undefined;
   const isComplete = facts.pending + facts.unruled.length + (facts.quota?.pending.length ?? 0) === 0;
   const age = now - Date.parse(`${metadata.creationTimestamp}`);
-  return !isComplete && age >= 0 && age < FIRST_MS ? STATUS_MS : undefined;
+  return !isComplete && age >= 0 && age < FIRST_MS[isBusy ? 'busy' : 'idle'] ? STATUS_MS : undefined;
 }
 
 /** One millisecond for each copy that its last status says there should be, within bounds. */
