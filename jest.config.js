@@ -19,10 +19,10 @@ export default {
       globals: { CONNECTION: 'agent' },
       testMatch: [
         '<rootDir>/test/integration/project-*.test.ts',
-        '<rootDir>/test/chaos/crash-while-access-changes.test.ts',
+        '<rootDir>/test/chaos/crash-{at-every-write,while-access-changes}.test.ts',
         '<rootDir>/test/integration/rbac-{accounts,bindings,global,templates}.test.ts',
       ],
-      testPathIgnorePatterns: ['/project-local\\.test\\.ts$'],
+      testPathIgnorePatterns: ['/project-(local|quota-scale)\\.test\\.ts$'],
     },
   ],
 };

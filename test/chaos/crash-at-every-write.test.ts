@@ -1,29 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { BY_AGENT } from '../support/agents.ts';
+import { type ClusterWorker, startMortalWorker } from '../support/cluster-worker.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { type OperatorProcess, OperatorProcesses } from '../support/operator-process.ts';
-import type { RunningOperators } from '../support/operators.ts';
-import { givenConnectedFleet } from './given.ts';
+import { givenWorker } from './given.ts';
 import { differenceFrom, untilPicture } from './picture.ts';
-import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { QUOTA_SCENARIOS, type Scenario, SHARING_SCENARIOS } from './scenarios.ts';
 import { Stage } from './stage.ts';
 
 /** For one state to be reached; a namespace takes the controller manager some seconds to delete. */
 const TIMEOUT_MS = 60_000;
 /** A scenario that takes more writes than this does not come to an end. */
 const MOST_WRITES = 60;
+// by agent those that it does alone: of the others the operator in the hub makes some of the writes
+const SCENARIOS = BY_AGENT ? QUOTA_SCENARIOS : [...SHARING_SCENARIOS, ...QUOTA_SCENARIOS];
 
 let fleet: Fleet;
 let processes: OperatorProcesses;
-let survivor: RunningOperators;
+let survivor: ClusterWorker;
 
 beforeAll(async () => {
-  [{ fleet }, processes] = await Promise.all([givenConnectedFleet(), OperatorProcesses.prepare()]);
-  survivor = fleet.start(['project']);
+  [{ fleet, worker: survivor }, processes] = await Promise.all([givenWorker(), OperatorProcesses.prepare()]);
 }, 120_000);
 
 afterAll(async () => {
   await processes?.stop();
+  await survivor?.stop();
   await fleet?.stop();
 });
 
@@ -35,12 +38,7 @@ async function runWithDeathAt(write: number, scenario: Scenario, stage: Stage): 
   if (scenario.begin) await untilPicture(stage, scenario.begin, { timeoutMs: TIMEOUT_MS });
   await survivor.stop();
   await scenario.change(stage);
-  const mortal = processes.start({
-    operators: ['project'],
-    kubeconfig: fleet.operatorKubeconfig('project'),
-    killAtWrite: write,
-    maxInFlight: 1, // so that what has been written when it dies is the first n of the writes, and no other
-  });
+  const mortal = startMortalWorker(processes, { fleet, operator: 'project', killAtWrite: write });
   const outcome = await eventually(
     async (): Promise<Outcome | undefined> => {
       if (!mortal.running) return 'killed';
@@ -50,7 +48,7 @@ async function runWithDeathAt(write: number, scenario: Scenario, stage: Stage): 
   );
   if (outcome === 'killed') assertDiedAt(write, mortal);
   await mortal.kill();
-  survivor = fleet.start(['project']);
+  survivor.start();
   await untilPicture(stage, scenario.end, { timeoutMs: TIMEOUT_MS });
   return outcome;
 }
@@ -59,7 +57,7 @@ function assertDiedAt(write: number, mortal: OperatorProcess): void {
   if (mortal.writes().length !== write) throw new Error(`the operator died of something else:\n${mortal.log()}`);
 }
 
-describe('an operator killed at its n-th write comes to the same end when it is started again', () => {
+describe('whoever works on a cluster, killed at its n-th write, comes to the same end when started again', () => {
   test.each(SCENARIOS)(
     '$name',
     async scenario => {

@@ -1,3 +1,5 @@
+import { BY_AGENT, createAgentCluster, joinByAgent } from '../support/agents.ts';
+import { ClusterWorker } from '../support/cluster-worker.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import type { RunningOperators } from '../support/operators.ts';
 import { alike, type Picture } from './picture.ts';
@@ -30,4 +32,19 @@ export async function givenConnectedFleet(): Promise<{ fleet: Fleet; clusterOper
   await fleet.importCluster(fleet.edge());
   await fleet.connected('edge-1');
   return { fleet, clusterOperator };
+}
+
+/** A hub and one downstream that whoever works on it connects, or the hub itself. The cluster operator runs. */
+export async function givenWorker(): Promise<{ fleet: Fleet; worker: ClusterWorker }> {
+  if (!BY_AGENT) {
+    const { fleet } = await givenConnectedFleet();
+    return { fleet, worker: new ClusterWorker(fleet, 'project') };
+  }
+  const fleet = await startFleet();
+  fleet.start(['cluster']);
+  await createAgentCluster(fleet, 'edge-1');
+  await joinByAgent(fleet, 'edge-1', fleet.edge());
+  const worker = new ClusterWorker(fleet, 'project');
+  await fleet.connected('edge-1');
+  return { fleet, worker };
 }

@@ -38,7 +38,8 @@ const NO_COPIES = 'ready: 0 copies of 0 objects';
 const twoSources = (stage: Stage) => givenTwoSources(stage, COUNT);
 const TWO_SOURCES = twoSourcesPicture(COUNT);
 
-export const SCENARIOS: readonly Scenario[] = [
+/** Of what is shared, labels and membership. */
+export const SHARING_SCENARIOS: readonly Scenario[] = [
   {
     name: 'a project is created with two shared objects',
     before: async () => undefined,
@@ -157,6 +158,10 @@ export const SCENARIOS: readonly Scenario[] = [
     end: { namespaces: [], projects: { a: 'gone' } },
     leastWrites: COUNT + 2,
   },
+];
+
+/** Of what limits namespaces. */
+export const QUOTA_SCENARIOS: readonly Scenario[] = [
   {
     name: 'quota, limits and pod security are put on',
     before: withQuota({}),

@@ -13,14 +13,8 @@ import {
   type RoleTemplateSpec,
 } from '#api';
 import { type Condition, findCondition, Namespaces } from '#runtime';
-import {
-  agentKubeconfig,
-  BY_AGENT,
-  createAgentCluster,
-  joinByAgent,
-  type RunningAgent,
-  superviseAgent,
-} from './agents.ts';
+import { BY_AGENT, createAgentCluster, joinByAgent, type RunningAgent, superviseAgent } from './agents.ts';
+import { AGENT_IDENTITY, startMortalWorker } from './cluster-worker.ts';
 import { eventually, eventuallyPasses } from './eventually.ts';
 import { type Fleet, type Site, startFleet } from './fleet.ts';
 import { aNamespace, aProject } from './objects.ts';
@@ -29,8 +23,6 @@ import { type RunningOperators, recordWrites, type Write } from './operators.ts'
 import { type Deed, Person } from './person.ts';
 
 const WITHIN_MS = 20_000;
-/** Of every agent here: each takes over the Leases of the one before at once, as if it were started again. */
-const AGENT = 'agent';
 const HEARTBEAT = { interval: '2s', timeout: '6s' };
 
 type Subject = RoleTemplateBinding['spec']['subjects'][number];
@@ -88,7 +80,7 @@ export class AccessFleet {
   #startAgent(): RunningAgent {
     const { writes, afterWrite } = recordWrites();
     this.#writes.push(writes);
-    return superviseAgent(this.fleet.edge(), { afterWrite, identity: AGENT });
+    return superviseAgent(this.fleet.edge(), { afterWrite, identity: AGENT_IDENTITY });
   }
 
   /** What the rbac operator, and the agent, wrote since the fleet started, also before a restart. */
@@ -199,11 +191,7 @@ export class AccessFleet {
 
   /** Another process that does the worker's work until it has made so many writes. */
   startMortalWorker(processes: OperatorProcesses, killAtWrite: number): OperatorProcess {
-    const who = this.#agent
-      ? { operators: ['agent'] as const, kubeconfig: agentKubeconfig(this.fleet.edge()), identity: AGENT }
-      : { operators: ['rbac'] as const, kubeconfig: this.fleet.operatorKubeconfig('rbac') };
-    // one request at a time, so that what has been written when it dies is the first n of the writes, and no other
-    return processes.start({ ...who, killAtWrite, maxInFlight: 1 });
+    return startMortalWorker(processes, { fleet: this.fleet, operator: 'rbac', killAtWrite });
   }
 
   startWorker(): void {
