@@ -9,6 +9,8 @@ import { DemoWatch } from './watch.ts';
 
 const READY_TIMEOUT_MS = 180_000;
 const CONVERGE_TIMEOUT_MS = 120_000;
+/** The events of what has just been done come a moment after it. */
+const EVENTS_MS = 1_000;
 const POLL_MS = 100;
 /** Ages grow. */
 const REDRAW_MS = 1_000;
@@ -60,6 +62,7 @@ export class Demo {
     await applySamples(kubectl, log);
     if (once) {
       await within(CONVERGE_TIMEOUT_MS, () => lacking(expected, watch.picture()));
+      await delay(EVENTS_MS);
       this.#screen.show(watch.picture());
       return;
     }

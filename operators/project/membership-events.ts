@@ -19,7 +19,7 @@ interface Gathered {
 }
 
 /** Namespaces that join or leave a project within so long are told together, ms. */
-const GATHER_MS = 1_000;
+const GATHER_MS = 250;
 /** An event's note has room for 1,024. */
 const NAMES_LENGTH = 900;
 

@@ -239,6 +239,10 @@ describe('a quota', () => {
     await project.attach('again-2');
     const { message } = await project.condition('QuotaReady', 'False', 'Conflict');
     expect(message).toContain('ResourceQuota again-2/paddock');
+    const { note } = await project.event('ConflictFound', 'again-2');
+    expect(note).toBe(
+      "ResourceQuota paddock can't be put in namespace again-2: a ResourceQuota of this name that Paddock did not make is there: delete or rename it, and the project's takes its place",
+    );
     await shares({ 'again-2': { pods: '77' } });
     await fleet.downstream.delete(Quotas, key('again-2'));
     await shares({ 'again-2': { pods: '2' } });
