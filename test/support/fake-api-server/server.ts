@@ -69,6 +69,11 @@ export class FakeApiServer {
     server.on('request', (request, response) => void this.#serve(request, response));
   }
 
+  /** Milliseconds since the server started, as requests are recorded. */
+  get now(): number {
+    return performance.now() - this.#startedAt;
+  }
+
   /** Watches that are open now, silent ones included. */
   get watchCount(): number {
     return this.#sessions.size;
@@ -166,7 +171,7 @@ export class FakeApiServer {
       kind: parsed?.kind.kind ?? '',
       namespace: parsed?.namespace ?? '',
       name: parsed?.name ?? '',
-      at: performance.now() - this.#startedAt,
+      at: this.now,
     };
     this.requests.entries.push(record);
     return record;
