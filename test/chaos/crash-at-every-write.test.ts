@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BY_AGENT } from '../support/agents.ts';
 import { type ClusterWorker, startMortalWorker } from '../support/cluster-worker.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, untilStill } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { type OperatorProcess, OperatorProcesses } from '../support/operator-process.ts';
 import { givenWorker } from './given.ts';
@@ -42,7 +42,10 @@ async function runWithDeathAt(write: number, scenario: Scenario, stage: Stage): 
   const outcome = await eventually(
     async (): Promise<Outcome | undefined> => {
       if (!mortal.running) return 'killed';
-      return (await differenceFrom(stage, scenario.end)) === undefined ? 'completed' : undefined;
+      if ((await differenceFrom(stage, scenario.end)) !== undefined) return undefined;
+      // what its last write came to may be seen before it dies of it
+      await untilStill(() => mortal.writes().length);
+      return mortal.running ? 'completed' : 'killed';
     },
     { timeoutMs: TIMEOUT_MS, what: `the operator dies at write ${write} or comes to the end` },
   );

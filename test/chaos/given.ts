@@ -34,7 +34,7 @@ export async function givenConnectedFleet(): Promise<{ fleet: Fleet; clusterOper
   return { fleet, clusterOperator };
 }
 
-/** A hub and one downstream that whoever works on it connects, or the hub itself. The cluster operator runs. */
+/** A hub and one connected downstream, and who works on it for the project operator. The cluster operator runs. */
 export async function givenWorker(): Promise<{ fleet: Fleet; worker: ClusterWorker }> {
   if (!BY_AGENT) {
     const { fleet } = await givenConnectedFleet();
