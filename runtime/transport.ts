@@ -63,6 +63,11 @@ export class Transport {
     return { inFlight: this.#limiter.inFlight, limit: this.#limiter.limit };
   }
 
+  /** Aborts when requests go on over another connection than now; undefined while there has been none. */
+  get moved(): AbortSignal | undefined {
+    return this.#session.latest?.connections.moved.signal;
+  }
+
   /** The server's URL, resolving the credentials first if need be. */
   async server(): Promise<string> {
     return (await this.#session.current()).endpoint.server;

@@ -128,6 +128,7 @@ export class Watcher<T extends KubeObject> {
   /** Watches until the signal aborts; never rejects for an error of the server or the network. */
   async run(client: Client, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      const { moved } = client.transport;
       try {
         await this.#step(client, signal);
       } catch (error) {
@@ -142,9 +143,15 @@ export class Watcher<T extends KubeObject> {
         this.#interrupted = true;
         // an expired version is mended by listing, at once unless the last list did not help
         if (!isExpired(error) || this.#clock.monotonic() - this.#listedAt < RELIST_PAUSE_MS)
-          await this.#clock.sleep(this.#backoff.next(), signal);
+          await this.#pause(signal, moved);
       }
     }
+  }
+
+  /** What was refused over the connection before is asked at once over the next. */
+  async #pause(signal: AbortSignal, moved: AbortSignal | undefined): Promise<void> {
+    await this.#clock.sleep(this.#backoff.next(), moved ? AbortSignal.any([signal, moved]) : signal);
+    if (moved?.aborted) this.#backoff.reset();
   }
 
   async #step(client: Client, signal: AbortSignal): Promise<void> {

@@ -12,7 +12,7 @@ import { Secrets } from '../../operators/engagement/secrets.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accessOfSecret, accountName } from '../../operators/rbac/account.ts';
 import { AccessFleet, type Binding, user } from '../support/access-fleet.ts';
-import { eventually, eventuallyPasses } from '../support/eventually.ts';
+import { eventually, eventuallyPasses, untilStill } from '../support/eventually.ts';
 import { OperatorProcesses } from '../support/operator-process.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -154,7 +154,10 @@ async function runWithDeathAt(write: number): Promise<'killed' | 'completed'> {
   const outcome = await eventually(
     async () => {
       if (!mortal.running) return 'killed' as const;
-      return (await picture()).join() === END.join() ? ('completed' as const) : undefined;
+      if ((await picture()).join() !== END.join()) return undefined;
+      // what its last write came to may be seen before it dies of it
+      await untilStill(() => mortal.writes().length);
+      return mortal.running ? ('completed' as const) : ('killed' as const);
     },
     { timeoutMs: TIMEOUT_MS, what: `the worker dies at write ${write} or comes to the end` },
   );

@@ -1,16 +1,11 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ANNOTATION_QUOTA, clusterNamespace, LABEL_OWNER, LABEL_PROJECT, ownerLabel, ProjectResource } from '#api';
-import { type Client, type KubeObject, Namespaces, type ResourceType, type WatchEvent, Watcher } from '#runtime';
-import { ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
+import { type Client, Namespaces, type WatchEvent, Watcher } from '#runtime';
 import { eventuallyPasses } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { aNamespace, aProject } from '../support/objects.ts';
+import { type QuotaObject, Quotas } from '../support/quotas.ts';
 import { givenConnectedFleet } from './given.ts';
-
-interface QuotaObject extends KubeObject {
-  readonly spec: { readonly hard?: { readonly pods?: string } };
-}
-const Quotas = ResourceQuotas as ResourceType<QuotaObject>;
 
 const ROUNDS = 200;
 const NAMESPACES = Array.from({ length: 10 }, (_, index) => `race-${index}`);

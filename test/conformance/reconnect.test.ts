@@ -3,7 +3,7 @@ import { ClusterReplacedError, ConnectionError, isUnauthorized } from '#runtime'
 import { eventually } from '../support/eventually.ts';
 import { errorOf, get, KEY, SCOPE } from './proxied-server.ts';
 import { ReconnectingWorld, startServer, tokenOf } from './reconnecting.ts';
-import { ConfigMapType, configMap, converged, plainCredentials, within } from './world.ts';
+import { ConfigMapType, configMap, converged, FAST, plainCredentials, within } from './world.ts';
 
 let world: ReconnectingWorld;
 
@@ -155,6 +155,24 @@ describe('new credentials that work', () => {
     await get(world.cluster.client);
 
     expect(hold.hits).toBe(1);
+  });
+
+  test('a watch that waits before it asks again, having been refused, asks with them at once', async () => {
+    await world.stop();
+    const hour = 3_600_000;
+    world = await ReconnectingWorld.start({ timings: { ...FAST, backoffBaseMs: hour, backoffMaxMs: hour } });
+    await eventually(() => world.server.watchCount === 1, within('the watch is open'));
+    const refusal = world.server.faults.inject('forbidden', { verb: 'watch' });
+    world.server.cutWatches();
+    await eventually(() => !world.informer.known, within('it waits'));
+    refusal.remove();
+
+    await world.cluster.reconnect(world.at(world.first, 'new'));
+
+    await eventually(() => world.server.watchCount === 1, within('the watch goes on'));
+    world.server.store.update(configMap('a', { n: 'later' }));
+    await converged(world.informer, world.server);
+    expect(world.lists).toBe(1);
   });
 
   test('of two calls the later one counts', async () => {

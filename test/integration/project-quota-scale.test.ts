@@ -1,14 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
-import { ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
+import { Namespaces } from '#runtime';
 import { eventuallyPasses, untilStill } from '../support/eventually.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
-
-interface QuotaObject extends KubeObject {
-  readonly spec: { readonly hard?: Readonly<Record<string, string>> };
-}
-const Quotas = ResourceQuotas as ResourceType<QuotaObject>;
+import { Quotas } from '../support/quotas.ts';
 
 /** So many namespaces of a project carry a quota at most; two are too many here. */
 const MOST = 1_000;
@@ -27,7 +22,10 @@ afterAll(async () => {
   await fleet?.stop();
 });
 
-/** Waits until as many namespaces as can have this share, and the others nothing; returns who has it. */
+/**
+ * Waits until as many namespaces as can have this share, and the others nothing; returns who has it. What the quota
+ * controller writes has been written then: it would make a write that comes meanwhile a conflict.
+ */
 async function given(pods: string, others = 2): Promise<Set<string>> {
   let having: string[] = [];
   await eventuallyPasses(
@@ -37,6 +35,7 @@ async function given(pods: string, others = 2): Promise<Set<string>> {
         items.filter(({ spec }) => spec.hard?.pods === share).map(({ metadata }) => metadata?.namespace ?? '');
       having = namespacesOf(pods);
       expect([having.length, namespacesOf('0').length, items.length]).toEqual([MOST, others, MOST + others]);
+      expect(items.filter(({ spec, status }) => spec.hard?.pods !== status?.hard?.pods)).toHaveLength(0);
     },
     { timeoutMs: WITHIN_MS, what: `${MOST} namespaces have ${pods} pods and ${others} none` },
   );

@@ -1,17 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ANNOTATION_QUOTA, LABEL_PROJECT, type ProjectSpec, type ProjectStatus } from '#api';
-import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
-import { ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
+import { Namespaces, type ResourceType } from '#runtime';
 import { WITHIN_MS } from '../support/cluster-objects.ts';
 import { eventuallyPasses } from '../support/eventually.ts';
 import { aConfigMap, aNamespace } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
+import { Quotas } from '../support/quotas.ts';
 
-interface QuotaObject extends KubeObject {
-  readonly spec: { readonly hard?: Readonly<Record<string, string>> };
-}
-const Quotas = ResourceQuotas as ResourceType<QuotaObject>;
 const NAME = 'paddock';
 
 let fleet: ProjectFleet;
