@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../test/support/eventually.ts';
 import { Events, FakeApiServer, Namespaces } from '../test/support/fake-api-server/index.ts';
 import { FakeClock } from '../test/support/fake-clock.ts';
 import { Client } from './client.ts';
@@ -120,6 +121,35 @@ describe('Recorder', () => {
     await recorder.flush();
     const [event] = stored();
     expect(event?.note).toBe('🐎'.repeat(256));
+  });
+
+  const versionOf = ({ metadata }: Event) => Number(metadata?.resourceVersion);
+  const others = (count: number): KubeObject[] =>
+    Array.from({ length: count }, (_, index) => ({
+      ...namespace,
+      metadata: { name: `x-${index}`, uid: `u-${index}` },
+    }));
+
+  test('however many come at once, they are sent one after the other, in their order', async () => {
+    const hold = server.faults.inject('hold', { limit: 1 });
+    for (const other of others(50)) record({}, other);
+    await eventually(() => hold.hits === 1, { timeoutMs: 15_000, what: 'the first is held' });
+    await new Promise(resolve => setTimeout(resolve, 50));
+    expect(server.requests.count()).toBe(1);
+    expect(transport.load.inFlight).toBe(1);
+    hold.remove();
+    await recorder.flush();
+    const inOrder = stored().sort((one, other) => versionOf(one) - versionOf(other));
+    const named = inOrder.map(({ metadata }) => metadata?.name?.replace(/\..*/, ''));
+    expect(named).toEqual(others(50).map(({ metadata }) => metadata?.name));
+  });
+
+  test('while a server does not answer, so many wait and no more', async () => {
+    const hold = server.faults.inject('hold', { limit: 1 });
+    for (const other of others(2_100)) record({}, other);
+    hold.remove();
+    await recorder.flush();
+    expect(stored()).toHaveLength(2_001);
   });
 
   test('a server that fails neither throws nor stops the next', async () => {

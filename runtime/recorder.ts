@@ -40,8 +40,6 @@ interface Remembered {
   lastAt: number;
   /** The count that the server was told last. */
   told: number;
-  /** Resolves when everything about this event so far was sent: a series must not overtake its event. */
-  sent: Promise<void>;
 }
 
 interface Bucket {
@@ -52,18 +50,25 @@ interface Bucket {
 const SERIES_MS = 6 * 60_000;
 const REFILL_MS = 10_000;
 const REMEMBERED = 2_000;
+/** Events that may wait to be sent; what comes while so many do is lost. */
+const WAITING = 2_000;
 
 /**
  * Records events (events.k8s.io/v1) without ever failing or delaying its caller. The same event again
  * becomes a series of the first; a flood about one object is cut off, so that a thousand namespaces
  * attached at once do not make a thousand events.
+ *
+ * They are sent one after the other, in the order in which they were recorded: however many there are, they take one
+ * place among the requests in flight, and one socket.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #clock: Clock;
   readonly #recent = new Map<string, Remembered>();
   readonly #buckets = new Map<string, Bucket>();
-  readonly #writing = new Set<Promise<void>>();
+  readonly #waiting: (() => Promise<void>)[] = [];
+  /** Resolves when nothing waits. */
+  #sending: Promise<void> | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -84,17 +89,17 @@ export class Recorder {
     if (!this.#admit(`${uid} ${event.reason}`, now)) return;
     if (again) {
       const create = () => this.#create(type, regarding, event, now, again.name);
-      again.sent = this.#write(again.sent.then(() => this.#continue(again, create)));
+      this.#send(() => this.#continue(again, create));
       return;
     }
     const eventName = `${name.slice(0, 200)}.${id.slice(0, 10)}${now.toString(16)}`;
-    const sent = this.#write(this.#create(type, regarding, event, now, eventName));
-    this.#remember(id, { namespace, name: eventName, count: 1, lastAt: now, told: 1, sent });
+    this.#send(() => this.#create(type, regarding, event, now, eventName));
+    this.#remember(id, { namespace, name: eventName, count: 1, lastAt: now, told: 1 });
   }
 
   /** Resolves when everything recorded so far was sent or given up. */
   async flush(): Promise<void> {
-    await Promise.all(this.#writing);
+    await this.#sending;
   }
 
   async #create<T extends KubeObject>(
@@ -140,12 +145,23 @@ export class Recorder {
     }
   }
 
-  #write(work: Promise<void>): Promise<void> {
-    const tracked: Promise<void> = work
-      .catch(error => this.#options.log.info({ reason: errorMessage(error) }, 'an event could not be recorded'))
-      .finally(() => this.#writing.delete(tracked));
-    this.#writing.add(tracked);
-    return tracked;
+  #send(write: () => Promise<void>): void {
+    if (this.#waiting.length < WAITING) {
+      this.#waiting.push(write);
+      this.#sending ??= this.#sendAll();
+    } else {
+      this.#lost(`${WAITING} others wait to be sent`);
+    }
+  }
+
+  async #sendAll(): Promise<void> {
+    for (let write = this.#waiting.shift(); write; write = this.#waiting.shift())
+      await write().catch(error => this.#lost(errorMessage(error)));
+    this.#sending = undefined;
+  }
+
+  #lost(reason: string): void {
+    this.#options.log.info({ reason }, 'an event could not be recorded');
   }
 
   #admit(id: string, now: number): boolean {
