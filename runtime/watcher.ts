@@ -7,6 +7,7 @@ import { lines } from './frames.ts';
 import { IdleDeadline } from './idle-deadline.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
 import { describeSelection, type Selection } from './selection.ts';
+import { Turns } from './turns.ts';
 
 /**
  * What a watcher tells. `Init` opens a complete listing, `InitApply` names each object in it, `InitDone`
@@ -85,6 +86,8 @@ const RELIST_PAUSE_MS = 5_000;
 const EARLY_MS = 2_000;
 /** So many watches in a row that the server accepted and never sent anything over are no watches: it is listed again. */
 const MUTE_WATCHES = 2;
+/** A list needs ten times the memory of what is kept of it, for a moment: many clusters at once, each its few, would need it together. */
+const LISTS = new Turns({ atOnce: 8, longestMs: 500 });
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /**
@@ -110,6 +113,8 @@ export class Watcher<T extends KubeObject> {
   /** Watches in a row that were accepted and over which nothing came. */
   #mute = 0;
   #heardAt: number;
+  /** Ends its turn to list. */
+  #listed: () => void = () => undefined;
 
   constructor(options: WatcherOptions<T>) {
     this.#options = options;
@@ -159,8 +164,14 @@ export class Watcher<T extends KubeObject> {
       const { resourceVersion } = this.#state;
       return await this.#follow(client, { resourceVersion }, signal, 'watch');
     }
-    if (this.#streamingLists) return await this.#streamingList(client, signal);
-    await this.#pagedList(client, signal);
+    this.#listed = await LISTS.take(this.#clock, signal);
+    try {
+      signal.throwIfAborted();
+      if (this.#streamingLists) await this.#streamingList(client, signal);
+      else await this.#pagedList(client, signal);
+    } finally {
+      this.#listed();
+    }
   }
 
   async #streamingList(client: Client, signal: AbortSignal): Promise<void> {
@@ -277,6 +288,7 @@ export class Watcher<T extends KubeObject> {
     await this.#options.emit({ type: 'InitDone', resourceVersion });
     this.#state = { name: 'Watching', resourceVersion };
     this.#listedAt = this.#clock.monotonic();
+    this.#listed();
     this.#interrupted = false;
     this.#healthy();
   }
