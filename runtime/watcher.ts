@@ -86,7 +86,7 @@ const RELIST_PAUSE_MS = 5_000;
 const EARLY_MS = 2_000;
 /** So many watches in a row that the server accepted and never sent anything over are no watches: it is listed again. */
 const MUTE_WATCHES = 2;
-/** A list needs ten times the memory of what is kept of it, for a moment: many clusters at once, each its few, would need it together. */
+/** For a moment a list needs more memory than what is kept of it; many clusters at once would need it together. */
 const LISTS = new Turns({ atOnce: 8, longestMs: 500 });
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
