@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { Limiter } from './limiter.ts';
 
 export interface TurnsOptions {
   /** So many have their turn at once. */
@@ -12,49 +13,29 @@ export interface TurnsOptions {
  * and is no lock: one that hangs holds up the others for a moment only.
  */
 export class Turns {
-  readonly #options: TurnsOptions;
-  readonly #waiting: (() => void)[] = [];
-  #running = 0;
+  readonly #places: Limiter;
+  readonly #longestMs: number;
 
-  constructor(options: TurnsOptions) {
-    this.#options = options;
+  constructor({ atOnce, longestMs }: TurnsOptions) {
+    this.#places = new Limiter(atOnce);
+    this.#longestMs = longestMs;
   }
 
   /** Resolves when it is the caller's turn, or the signal aborts. What it returns ends the turn. */
   async take(clock: Clock, signal: AbortSignal): Promise<() => void> {
-    if (signal.aborted) return () => undefined;
-    if (this.#running < this.#options.atOnce) this.#running += 1;
-    else if (!(await this.#isGivenPlace(signal))) return () => undefined;
+    const hasPlace = await this.#places.acquire(signal).then(
+      () => true,
+      () => false, // the signal aborted
+    );
+    if (!hasPlace) return () => undefined;
     let isOver = false;
     const end = () => {
       if (isOver) return;
       isOver = true;
       cancel();
-      this.#leave();
+      this.#places.release();
     };
-    const cancel = clock.after(this.#options.longestMs, end);
+    const cancel = clock.after(this.#longestMs, end);
     return end;
-  }
-
-  /** The place goes from hand to hand, so that nobody comes in between. */
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#running -= 1;
-  }
-
-  #isGivenPlace(signal: AbortSignal): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
-    const give = () => {
-      signal.removeEventListener('abort', giveUp);
-      resolve(true);
-    };
-    const giveUp = () => {
-      this.#waiting.splice(this.#waiting.indexOf(give), 1);
-      resolve(false);
-    };
-    signal.addEventListener('abort', giveUp, { once: true });
-    this.#waiting.push(give);
-    return promise;
   }
 }
