@@ -26,7 +26,8 @@ describe('what a binding means', () => {
   const annotations = { 'paddock.dev/paused': 'true' };
   test.each<[string, object, { known: boolean; revoked: boolean }, Standing]>([
     ['with its finalizer', {}, { known: true, revoked: false }, 'granted'],
-    ['without', { finalizers: [] }, { known: true, revoked: false }, 'none'],
+    ['without it yet', { finalizers: [] }, { known: true, revoked: false }, 'kept'],
+    ['deleted, without it', { finalizers: [], deletionTimestamp }, { known: true, revoked: false }, 'none'],
     ['of a template that is not known', {}, { known: false, revoked: false }, 'kept'],
     ['paused', { annotations }, { known: true, revoked: false }, 'kept'],
     ['deleted, by whom is not known yet', { deletionTimestamp }, { known: true, revoked: false }, 'kept'],

@@ -42,7 +42,7 @@ export function isGlobal({ metadata, spec }: RoleTemplateBinding): boolean {
 export type Standing =
   /** They have the role. */
   | 'granted'
-  /** Who has it keeps it, nobody gets it: the binding is paused, or it is not known what it says. */
+  /** Who has it keeps it, nobody gets it: the binding is new or paused, or it is not known what it says. */
   | 'kept'
   /** They do not have it by this binding. */
   | 'none';
@@ -54,9 +54,12 @@ export interface StandingFacts {
   readonly revoked: boolean;
 }
 
-/** Given is only what the finalizer takes back. Pausing delays no revocation. */
+/**
+ * Given is only what the finalizer takes back; a binding made anew under its name, which lacks it for a moment, lets
+ * people keep what they have. Pausing delays no revocation.
+ */
 export function standingOf(binding: RoleTemplateBinding, { known, revoked }: StandingFacts): Standing {
-  if (!hasFinalizer(binding, FINALIZER)) return 'none';
+  if (!hasFinalizer(binding, FINALIZER)) return binding.metadata.deletionTimestamp ? 'none' : 'kept';
   if (binding.metadata.deletionTimestamp) return revoked ? 'none' : 'kept';
   return known && !isPaused(binding.metadata) ? 'granted' : 'kept';
 }
