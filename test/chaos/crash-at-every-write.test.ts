@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { BY_AGENT } from '../support/agents.ts';
 import { type ClusterWorker, startMortalWorker } from '../support/cluster-worker.ts';
-import { eventually, untilStill } from '../support/eventually.ts';
+import { type Crash, untilKilledOrDone } from '../support/crashes.ts';
 import type { Fleet } from '../support/fleet.ts';
-import { type OperatorProcess, OperatorProcesses } from '../support/operator-process.ts';
+import { OperatorProcesses } from '../support/operator-process.ts';
 import { givenWorker } from './given.ts';
 import { differenceFrom, untilPicture } from './picture.ts';
 import { QUOTA_SCENARIOS, type Scenario, SHARING_SCENARIOS } from './scenarios.ts';
@@ -30,34 +30,18 @@ afterAll(async () => {
   await fleet?.stop();
 });
 
-type Outcome = 'killed' | 'completed';
-
 /** Runs the scenario with an operator that dies at its n-th write, then with one that lives. */
-async function runWithDeathAt(write: number, scenario: Scenario, stage: Stage): Promise<Outcome> {
+async function runWithDeathAt(write: number, scenario: Scenario, stage: Stage): Promise<Crash> {
   await scenario.before(stage);
   if (scenario.begin) await untilPicture(stage, scenario.begin, { timeoutMs: TIMEOUT_MS });
   await survivor.stop();
   await scenario.change(stage);
   const mortal = startMortalWorker(processes, { fleet, operator: 'project', killAtWrite: write });
-  const outcome = await eventually(
-    async (): Promise<Outcome | undefined> => {
-      if (!mortal.running) return 'killed';
-      if ((await differenceFrom(stage, scenario.end)) !== undefined) return undefined;
-      // what its last write came to may be seen before it dies of it
-      await untilStill(() => mortal.writes().length);
-      return mortal.running ? 'completed' : 'killed';
-    },
-    { timeoutMs: TIMEOUT_MS, what: `the operator dies at write ${write} or comes to the end` },
-  );
-  if (outcome === 'killed') assertDiedAt(write, mortal);
-  await mortal.kill();
+  const isDone = async () => (await differenceFrom(stage, scenario.end)) === undefined;
+  const crash = await untilKilledOrDone(mortal, { write, isDone, timeoutMs: TIMEOUT_MS });
   survivor.start();
   await untilPicture(stage, scenario.end, { timeoutMs: TIMEOUT_MS });
-  return outcome;
-}
-
-function assertDiedAt(write: number, mortal: OperatorProcess): void {
-  if (mortal.writes().length !== write) throw new Error(`the operator died of something else:\n${mortal.log()}`);
+  return crash;
 }
 
 describe('whoever works on a cluster, killed at its n-th write, comes to the same end when started again', () => {
@@ -65,13 +49,13 @@ describe('whoever works on a cluster, killed at its n-th write, comes to the sam
     '$name',
     async scenario => {
       let writes = 0;
-      let outcome: Outcome = 'killed';
-      while (outcome === 'killed' && writes < MOST_WRITES) {
+      let crash: Crash = 'killed';
+      while (crash === 'killed' && writes < MOST_WRITES) {
         writes += 1;
         const stage = new Stage(fleet, `s${SCENARIOS.indexOf(scenario)}-${writes}`);
-        outcome = await runWithDeathAt(writes, scenario, stage);
+        crash = await runWithDeathAt(writes, scenario, stage);
       }
-      expect(outcome).toBe('completed');
+      expect(crash).toBe('completed');
       expect(writes).toBeGreaterThanOrEqual(scenario.leastWrites);
     },
     MOST_WRITES * TIMEOUT_MS,

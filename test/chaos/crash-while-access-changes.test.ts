@@ -12,7 +12,8 @@ import { Secrets } from '../../operators/engagement/secrets.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accessOfSecret, accountName } from '../../operators/rbac/account.ts';
 import { AccessFleet, type Binding, user } from '../support/access-fleet.ts';
-import { eventually, eventuallyPasses, untilStill } from '../support/eventually.ts';
+import { type Crash, untilKilledOrDone } from '../support/crashes.ts';
+import { eventuallyPasses } from '../support/eventually.ts';
 import { OperatorProcesses } from '../support/operator-process.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -139,7 +140,7 @@ const END = [
   'volumes ready true',
 ].sort();
 
-async function runWithDeathAt(write: number): Promise<'killed' | 'completed'> {
+async function runWithDeathAt(write: number): Promise<Crash> {
   const nodes = await fleet.bind('nodes', 'nodes', [user('anna'), user('bert')]);
   const pods = await fleet.bind('pods', 'pods', [user('anna')], { project: 'team' });
   for (const name of ['anna', 'bert']) await fleet.access(`${name}s`, { user: name });
@@ -151,23 +152,12 @@ async function runWithDeathAt(write: number): Promise<'killed' | 'completed'> {
   await fleet.hub.delete(ClusterAccessResource, { namespace: 'c-edge-1', name: 'berts' });
   await fleet.access('doras', { user: 'dora' });
   const mortal = fleet.startMortalWorker(processes, write);
-  const outcome = await eventually(
-    async () => {
-      if (!mortal.running) return 'killed' as const;
-      if ((await picture()).join() !== END.join()) return undefined;
-      // what its last write came to may be seen before it dies of it
-      await untilStill(() => mortal.writes().length);
-      return mortal.running ? ('completed' as const) : ('killed' as const);
-    },
-    { timeoutMs: TIMEOUT_MS, what: `the worker dies at write ${write} or comes to the end` },
-  );
-  if (outcome === 'killed' && mortal.writes().length !== write)
-    throw new Error(`the worker died of something else:\n${mortal.log()}`);
-  await mortal.kill();
+  const isDone = async () => (await picture()).join() === END.join();
+  const crash = await untilKilledOrDone(mortal, { write, isDone, timeoutMs: TIMEOUT_MS });
   fleet.startWorker();
   await untilPicture(END);
   await removeAll([nodes, volumes]);
-  return outcome;
+  return crash;
 }
 
 async function removeAll(bindings: readonly Binding[]): Promise<void> {
@@ -181,12 +171,12 @@ test(
   'who works on the cluster, killed at the n-th write, comes to the same end, with nothing left over, when it is started again',
   async () => {
     let writes = 0;
-    let outcome: 'killed' | 'completed' = 'killed';
-    while (outcome === 'killed' && writes < MOST_WRITES) {
+    let crash: Crash = 'killed';
+    while (crash === 'killed' && writes < MOST_WRITES) {
       writes += 1;
-      outcome = await runWithDeathAt(writes);
+      crash = await runWithDeathAt(writes);
     }
-    expect(outcome).toBe('completed');
+    expect(crash).toBe('completed');
     expect(writes).toBeGreaterThanOrEqual(24);
   },
   MOST_WRITES * TIMEOUT_MS,

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Cluster, ClusterResource, clusterNamespace, ProjectResource } from '#api';
 import { findCondition, Namespaces } from '#runtime';
+import { type Crash, untilKilledOrDone } from '../support/crashes.ts';
 import { eventually } from '../support/eventually.ts';
 import { Fleet, startFleet } from '../support/fleet.ts';
 import { OperatorProcesses } from '../support/operator-process.ts';
@@ -128,7 +129,7 @@ async function isReadyWithProject(run: Run): Promise<boolean> {
 }
 
 /** Runs the scenario with operators that die at their n-th write, then with some that live. */
-async function runWithDeathAt(write: number, scenario: Scenario, run: Run): Promise<'killed' | 'completed'> {
+async function runWithDeathAt(write: number, scenario: Scenario, run: Run): Promise<Crash> {
   await scenario.before(run);
   await survivor.stop();
   await scenario.change(run);
@@ -138,20 +139,11 @@ async function runWithDeathAt(write: number, scenario: Scenario, run: Run): Prom
     killAtWrite: write,
     maxInFlight: 1, // so that what has been written when it dies is the first n of the writes, and no other
   });
-  const outcome = await eventually(
-    async () => {
-      if (!mortal.running) return 'killed' as const;
-      return (await scenario.isDone(run)) ? ('completed' as const) : undefined;
-    },
-    { ...WITHIN, what: `the operators die at write ${write} or come to the end` },
-  );
-  if (outcome === 'killed' && mortal.writes().length !== write)
-    throw new Error(`the operators died of something else:\n${mortal.log()}`);
-  await mortal.kill();
+  const crash = await untilKilledOrDone(mortal, { ...WITHIN, write, isDone: () => scenario.isDone(run) });
   survivor = fleet.start();
   await untilDone(run, scenario.isDone);
   await scenario.after(run);
-  return outcome;
+  return crash;
 }
 
 describe(`operators killed at a write, each ${EVERY}. from the ${FIRST}., come to the same end when they are started again`, () => {
@@ -159,10 +151,10 @@ describe(`operators killed at a write, each ${EVERY}. from the ${FIRST}., come t
     '$name',
     async scenario => {
       let writes = FIRST;
-      let outcome = 'killed';
-      for (; outcome === 'killed' && writes < MOST_WRITES; writes += EVERY)
-        outcome = await runWithDeathAt(writes, scenario, new Run(`c${SCENARIOS.indexOf(scenario)}-${writes}`));
-      expect(outcome).toBe('completed');
+      let crash: Crash = 'killed';
+      for (; crash === 'killed' && writes < MOST_WRITES; writes += EVERY)
+        crash = await runWithDeathAt(writes, scenario, new Run(`c${SCENARIOS.indexOf(scenario)}-${writes}`));
+      expect(crash).toBe('completed');
       expect(writes).toBeGreaterThanOrEqual(scenario.leastWrites);
     },
     MOST_WRITES * WITHIN.timeoutMs,
