@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { ProjectSpec } from '#api';
-import { hasPodSecurity, podSecurityLabels, podSecurityOf } from './pod-security.ts';
+import { hasPodSecurity, podSecurityLabels, podSecurityOf, stricterThan } from './pod-security.ts';
 
 describe('the labels of pod security', () => {
   test.each<[string, ProjectSpec['podSecurity'], Record<string, string>]>([
@@ -57,3 +57,28 @@ test.each([
     expect(podSecurityOf(namespace)).toEqual(own);
   },
 );
+
+test.each<[string, ProjectSpec['podSecurity'], ProjectSpec['podSecurity'], boolean]>([
+  ['restricted to baseline', { enforce: 'restricted' }, { enforce: 'baseline' }, true],
+  ['baseline to restricted', { enforce: 'baseline' }, { enforce: 'restricted' }, false],
+  ['baseline to itself', { enforce: 'baseline' }, { enforce: 'baseline' }, false],
+  ['baseline to nothing', { enforce: 'baseline' }, undefined, true],
+  ['baseline to warnings', { enforce: 'baseline' }, { warn: 'restricted' }, true],
+  ['baseline to another version', { enforce: 'baseline' }, { enforce: 'baseline', version: 'v1.20' }, true],
+  [
+    'baseline to restricted of another version',
+    { enforce: 'baseline' },
+    { enforce: 'restricted', version: 'v1.20' },
+    true,
+  ],
+  ['privileged to nothing', { enforce: 'privileged' }, undefined, false],
+  ['warnings to nothing', { warn: 'restricted' }, undefined, false],
+  ['nothing to baseline', undefined, { enforce: 'baseline' }, false],
+])('pod security may let through more: %s', (_what, before, after, isStricter) => {
+  const [had, gets] = [before, after].map(podSecurity => podSecurityLabels(podSecurity ? { podSecurity } : {}));
+  const own = {
+    'pod-security.kubernetes.io/enforce': before?.enforce,
+    'pod-security.kubernetes.io/enforce-version': 'latest',
+  };
+  expect(stricterThan(had ?? {}, gets ?? {})).toEqual(isStricter ? own : {});
+});

@@ -20,6 +20,26 @@ export function podSecurityOf({ metadata }: KubeObject): Record<string, string> 
   return Object.fromEntries(Object.entries(metadata?.labels ?? {}).filter(([label]) => label.startsWith(PREFIX)));
 }
 
+const LEVELS = ['privileged', 'baseline', 'restricted'];
+const ENFORCE = `${PREFIX}enforce`;
+const ENFORCE_VERSION = `${PREFIX}enforce-version`;
+
+/**
+ * Of labels of pod security those by which Pods are refused, where others would let through what these refuse, or may: a
+ * lower level, or one of another version. None where the others are at least as strict.
+ */
+export function stricterThan(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const level = (labels: Readonly<Record<string, string>>) => LEVELS.indexOf(labels[ENFORCE] ?? '');
+  const isSameVersion = before[ENFORCE_VERSION] === after[ENFORCE_VERSION];
+  if (level(before) <= LEVELS.indexOf('privileged') || (isSameVersion && level(after) >= level(before))) return {};
+  return Object.fromEntries(
+    [ENFORCE, ENFORCE_VERSION].flatMap(key => (key in before ? [[key, before[key] ?? '']] : [])),
+  );
+}
+
 /** Whether a namespace has the pod security that its project asks for. */
 export function hasPodSecurity({ metadata }: KubeObject, spec: ProjectSpec): boolean {
   return Object.entries(podSecurityLabels(spec)).every(([label, value]) => metadata?.labels?.[label] === value);

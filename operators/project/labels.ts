@@ -5,13 +5,25 @@ import { podSecurityLabels, podSecurityOf } from '../engagement/pod-security.ts'
 
 type Fields = Readonly<Record<string, string>>;
 
-/** Whether the namespace has all that the project wants on it, and nothing of ours that it does not want. */
-export function labelsAreRight(namespace: MemberNamespace, spec: ProjectSpec | undefined): boolean {
+/** The labels and annotations that a namespace is to have for a project. */
+export interface Wanted {
+  readonly labels: Fields;
+  readonly annotations: Fields;
+}
+
+export const NOTHING: Wanted = { labels: {}, annotations: {} };
+
+/** What a project wants on its namespaces: its labels, those of pod security among them, and annotations. */
+export function wantedBy(spec: ProjectSpec): Wanted {
+  const { namespaceLabels, namespaceAnnotations = {} } = spec;
+  return { labels: { ...namespaceLabels, ...podSecurityLabels(spec) }, annotations: namespaceAnnotations };
+}
+
+/** Whether the namespace has all that is wanted on it, and nothing of ours that is not. */
+export function labelsAreRight(namespace: MemberNamespace, wanted: Wanted): boolean {
   const { labels, annotations } = namespace.metadata ?? {};
   const { applied } = namespace;
-  return (
-    right(labels, applied.labels, labelsOf(spec)) && right(annotations, applied.annotations, spec?.namespaceAnnotations)
-  );
+  return right(labels, applied.labels, wanted.labels) && right(annotations, applied.annotations, wanted.annotations);
 }
 
 /** The labels of pod security that were applied for a project, with their values. */
@@ -26,18 +38,16 @@ export function isAppliedByAnother({ appliedBy }: MemberNamespace, { fieldManage
 }
 
 /**
- * Applies the project's labels, those of pod security among them, and annotations to a namespace; those applied before
- * and no longer wanted go. Without a spec all of them go. The uid keeps a deleted namespace from being made again.
+ * Applies labels and annotations to a namespace; those applied before and no longer wanted go. The uid keeps a deleted
+ * namespace from being made again.
  */
 export async function applyLabels(
   client: Client,
   namespace: MemberNamespace,
-  spec: ProjectSpec | undefined,
+  { labels, annotations }: Wanted,
   signal: AbortSignal,
 ): Promise<void> {
   const { name = '', uid = '' } = namespace.metadata ?? {};
-  const labels = labelsOf(spec);
-  const { namespaceAnnotations: annotations = {} } = spec ?? {};
   const intent = {
     metadata: {
       name,
@@ -52,10 +62,6 @@ export async function applyLabels(
     await client.apply(Namespaces, { metadata: { name, uid } }, { signal, fieldManager: manager });
 }
 
-function labelsOf(spec: ProjectSpec | undefined): Fields {
-  return spec ? { ...spec.namespaceLabels, ...podSecurityLabels(spec) } : {};
-}
-
-function right(actual: Fields = {}, applied: readonly string[], wanted: Fields = {}): boolean {
+function right(actual: Fields = {}, applied: readonly string[], wanted: Fields): boolean {
   return applied.every(key => key in wanted) && Object.entries(wanted).every(([key, value]) => actual[key] === value);
 }

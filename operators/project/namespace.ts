@@ -9,13 +9,12 @@ import {
 } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
-import { RoleBindings } from '../engagement/rbac-kinds.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
-import { appliedPodSecurity, applyLabels, isAppliedByAnother, labelsAreRight } from './labels.ts';
+import { label, unlabel } from './labelling.ts';
 import type { Members } from './members.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
@@ -42,7 +41,7 @@ export interface NamespaceScope {
 const REFUSED_RETRY_MS = 60_000;
 /** How soon it is asked again whether the hub can be read completely. */
 const UNKNOWN_RETRY_MS = 5_000;
-/** How soon it is asked again whether anybody has rights in a namespace that left its project. */
+/** How soon it is asked again whether anybody has rights in a namespace by the project that it left. */
 const ACCESS_RETRY_MS = 500;
 
 /** Brings one downstream namespace to what its project wants in it, or frees it of everything that projects left. */
@@ -95,9 +94,7 @@ async function join(
   const { client, plans, members, conflicts, quotas, hub } = scope;
   const { name = '' } = namespace.metadata ?? {};
   // first, since a shared object may select by the labels that the project gives
-  const labelled = await settled(
-    labelsStand(namespace, project.spec, client) ? undefined : applyLabels(client, namespace, project.spec, signal),
-  );
+  const labelled = await settled(label(client, namespace, project, signal));
   const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
   const plan = plans.get(project);
   const complete = plans.complete(project);
@@ -113,6 +110,7 @@ async function join(
   scope.report(name, project, delivered.status === 'fulfilled' ? delivered.value : conflictsOf(delivered.reason));
   if (delivered.status === 'rejected') throw delivered.reason;
   if (labelled.status === 'rejected') throw labelled.reason;
+  if (labelled.value === 'keptSecurity') return { requeueAfterMs: ACCESS_RETRY_MS };
   if (!complete) return { requeueAfterMs: UNKNOWN_RETRY_MS };
   return delivered.value.some(({ reason }) => reason === 'Forbidden' || reason === 'Invalid')
     ? { requeueAfterMs: REFUSED_RETRY_MS }
@@ -142,10 +140,7 @@ async function hold(
   return afterMs === undefined ? undefined : { requeueAfterMs: afterMs };
 }
 
-/**
- * In no project: nothing of any project is left on it. Its own label says so, whatever the hub holds. Pod security goes
- * last, when nobody has rights in it any more by the project that it left: they could make Pods that reach the host.
- */
+/** In no project: nothing of any project is left on it. Its own label says so, whatever the hub holds. */
 async function free(
   scope: NamespaceScope,
   namespace: MemberNamespace,
@@ -155,19 +150,9 @@ async function free(
   const { name = '' } = namespace.metadata ?? {};
   const context = { client, members, conflicts, hub, signal };
   await deliver(context, { namespace: name, templates: [], prune: true, keep: new Set() });
-  const security = appliedPodSecurity(namespace);
-  const isKept = Object.keys(security).length > 0 && (await isAccessible(client, name, signal));
-  const left = isKept ? { namespaceLabels: security } : undefined;
-  if (!labelsStand(namespace, left, client)) await applyLabels(client, namespace, left, signal);
+  const left = await unlabel(client, namespace, signal);
   scope.report(name, undefined, []);
-  return isKept ? { requeueAfterMs: ACCESS_RETRY_MS } : undefined;
-}
-
-/** Somebody has rights in the namespace by a binding of ours. */
-async function isAccessible(client: Client, namespace: string, signal: AbortSignal): Promise<boolean> {
-  const selection = { namespace, labelSelector: LABEL_OWNER, metadataOnly: true, limit: 1 };
-  const { items } = await client.list(RoleBindings, selection, { signal });
-  return items.length > 0;
+  return left === 'keptSecurity' ? { requeueAfterMs: ACCESS_RETRY_MS } : undefined;
 }
 
 /** A member of a project that is being deleted: detached, or deleted with it. The membership label goes last. */
@@ -204,11 +189,6 @@ async function leave(
 export function memberProjectKey(cluster: string, namespace: MemberNamespace | undefined): string | undefined {
   const project = membershipOf(namespace);
   return project === undefined ? undefined : `${clusterNamespace(cluster)}/${project}`;
-}
-
-/** The labels are right, and nobody but this process holds them. */
-function labelsStand(namespace: MemberNamespace, spec: Project['spec'] | undefined, client: Client): boolean {
-  return labelsAreRight(namespace, spec) && !isAppliedByAnother(namespace, client);
 }
 
 /** A phase that fails lets the next one run. */

@@ -4,7 +4,7 @@ import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { describeConflict, firstOf, isSome } from './first-of.ts';
 import { isPolicyKind, isSharedKind, type SharedKind } from './kinds.ts';
-import { labelsAreRight } from './labels.ts';
+import { labelsAreRight, wantedBy } from './labels.ts';
 import type { Plan } from './plans.ts';
 import { gatherQuota, type QuotaFacts, quotaCondition } from './quota-facts.ts';
 
@@ -39,6 +39,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
   const conflicts: SharedConflict[] = refusals.map(refusal => ({ ...refusal, namespace: home }));
   const policyConflicts: Conflict[] = [];
   const unruled: string[] = [];
+  const wanted = wantedBy(project.spec);
   let copies = 0;
   let pending = 0;
   for (const namespace of namespaces) {
@@ -47,7 +48,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     conflicts.push(...blocked.filter(isShared));
     policyConflicts.push(...blocked.filter(({ kind }) => isPolicyKind(kind)));
     const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
-    if (!isRuled || !labelsAreRight(namespace, project.spec)) unruled.push(name);
+    if (!isRuled || !labelsAreRight(namespace, wanted)) unruled.push(name);
     for (const template of templates) {
       if (!template.selector.matches(namespace.metadata?.labels)) continue;
       if (engaged.members.isRight(template, name)) copies += 1;

@@ -69,12 +69,19 @@ function takesFrom(existing: Derived, wanted: Derived): boolean {
   return before.rules?.some(rule => !after.rules?.some(other => jsonEqual(rule, other))) ?? false;
 }
 
+/** What a binding is narrowed to. */
+export interface Narrowed {
+  readonly subjects: BindingObject['subjects'] & object;
+  /** Beside those that it has. */
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
 /** Leaves the binding to these subjects; without any it goes. Nobody may be added this way. */
 export async function narrow(
   client: Client,
   type: ResourceType<BindingObject>,
   binding: BindingObject,
-  subjects: BindingObject['subjects'] & object,
+  { subjects, labels = {} }: Narrowed,
   signal: AbortSignal,
 ): Promise<void> {
   const { uid, resourceVersion } = binding.metadata ?? {};
@@ -83,6 +90,7 @@ export async function narrow(
     return await writing({ type, key, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
   const patch: JsonPatchOperation[] = [
     { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
+    { op: 'add', path: '/metadata/labels', value: { ...binding.metadata?.labels, ...labels } },
     { op: 'add', path: '/subjects', value: subjects },
   ];
   await writing({ type, key, verb: 'changed', takes: true }, () => client.jsonPatch(type, key, patch, { signal }));

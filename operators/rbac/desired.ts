@@ -1,4 +1,4 @@
-import { LABEL_OWNER, marks, type PLANE_HUB } from '#api';
+import { LABEL_OWNER, LABEL_PROJECT, marks, type PLANE_HUB } from '#api';
 import type { ObjectMeta } from '#runtime';
 import {
   type BindingObject,
@@ -140,23 +140,33 @@ export interface BindingRequest {
   readonly template: string;
   readonly role: { readonly kind: 'ClusterRole' | 'Role'; readonly name: string };
   readonly subjects: readonly Subject[];
+  /** By whose bindings they have the role, where that may become another's; said in a label, see {@link projectLabel}. */
+  readonly project?: string;
   /** What they go with. */
   readonly ownerReferences?: ObjectMeta['ownerReferences'];
 }
 
 /** As many bindings as the subjects need; none for no subjects. */
 export function bindings(book: TemplateBook, request: BindingRequest, origin: Origin): BindingObject[] {
-  const { base, namespace, template, role, subjects, ownerReferences } = request;
+  const { base, namespace, template, role, subjects, project, ownerReferences } = request;
   const uid = book.get(template)?.metadata.uid ?? '';
   return shards(subjects).map((part, index) => ({
     metadata: {
-      ...derived(bindingName(base, index), template, uid, origin, {}),
+      ...derived(bindingName(base, index), template, uid, origin, projectLabel(project)),
       ...(namespace === undefined ? {} : { namespace }),
       ...(ownerReferences ? { ownerReferences } : {}),
     },
     roleRef: { apiGroup: RBAC_GROUP, ...role },
     subjects: part,
   }));
+}
+
+/**
+ * What a RoleBinding says of whose people have the role by it. The project operator weakens the pod security of a
+ * namespace that has moved only when no RoleBinding says that they are those of the project that it left.
+ */
+export function projectLabel(project: string | undefined): Record<string, string> {
+  return project === undefined ? {} : { [LABEL_PROJECT]: project };
 }
 
 /** As many parts as bindings are needed. */

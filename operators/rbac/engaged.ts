@@ -31,7 +31,7 @@ import type { EngagedPeople } from './engaged-people.ts';
 import type { Place } from './grants.ts';
 import { reconcileNamespace } from './namespace-grants.ts';
 import { reconcileProjectRole } from './project-grants.ts';
-import { obstacleOf, type Refusals } from './refusals.ts';
+import { obstacleOf, POD_SECURITY_MISSING, type Refusals } from './refusals.ts';
 import type { Change, HubSays } from './says.ts';
 import { reconcileTemplate } from './template-grants.ts';
 
@@ -88,6 +88,8 @@ export class EngagedAccess {
   readonly #parts: Pick<GrantScope, 'namespaces' | 'roles' | 'clusterBindings' | 'bindings'>;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
+  /** Namespaces that lack the pod security of their project. */
+  readonly #exposed = new Set<string>();
   #phase: Phase = 'revoking';
 
   constructor(options: EngagedOptions) {
@@ -132,12 +134,26 @@ export class EngagedAccess {
     return this.#options.people;
   }
 
-  /** What the cluster refuses, so that the template in the place waits: while access is taken away, anything. */
+  /**
+   * What the template in the place waits for: what the cluster refuses, while access is taken away anything, or pod
+   * security.
+   */
   refused(place: Place, template: string): Obstacle | undefined {
     const [keys, holdsUp] = [this.#keysOf(place, template), this.#phase === 'revoking'];
     const { refusals } = this.#options;
     const refused = holdsUp ? refusals.all(keys) : refusals.of(keys);
-    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp });
+    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure(place, keys);
+  }
+
+  #exposure({ cluster, project }: Place, keys: readonly string[]): Obstacle | undefined {
+    const exposed = [...this.#exposed].filter(name => keys.includes(namespaceKey(name))).sort();
+    const [first, ...more] = exposed;
+    if (first === undefined) return undefined;
+    const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+    return {
+      reason: POD_SECURITY_MISSING,
+      message: `namespace ${first} of cluster ${cluster} does not have the pod security of Project ${project} yet${others}: the project operator sets it, and nobody is given a role there before`,
+    };
   }
 
   /** Starts when both sides have been read completely. Ends with the cluster, or earlier when `stop` aborts. */
@@ -254,6 +270,8 @@ export class EngagedAccess {
     if (!says.known) return { requeueAfterMs: UNKNOWN_RETRY_MS };
     const [kind = '', name = '', project = ''] = key.split('/');
     const isHeldDown = kind !== 'namespace' || this.#isHeldDown(name);
+    if (!isHeldDown) this.#exposed.add(name);
+    else if (kind === 'namespace') this.#exposed.delete(name);
     const scope: GrantScope = {
       ...this.#parts,
       cluster,

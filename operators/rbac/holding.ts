@@ -1,8 +1,8 @@
 import { ANNOTATION_HUB } from '#api';
-import { type Client, type KubeObject, keyOf, type ResourceType } from '#runtime';
-import type { BindingObject, RoleObject, Subject } from '../engagement/rbac-kinds.ts';
-import { type Conflict, ensure, narrow } from './converge.ts';
-import { type BindingRequest, bindings, type Origin } from './desired.ts';
+import { type Client, jsonEqual, type KubeObject, keyOf, type ResourceType } from '#runtime';
+import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
+import { type Conflict, ensure, type Narrowed, narrow } from './converge.ts';
+import { type BindingRequest, bindings, type Origin, projectLabel } from './desired.ts';
 import type { GrantScope } from './engaged.ts';
 import { holders, remaining, type Share } from './grants.ts';
 import { writing } from './refusals.ts';
@@ -26,7 +26,12 @@ export async function hold(scope: HoldingScope, holding: Holding): Promise<Confl
   const ours = existing.filter(binding => isDeletable(binding, hub));
   const present = existing.flatMap(({ subjects }) => subjects ?? []);
   if (!says.book.isReady(holding.template)) {
-    await Promise.all(ours.map(binding => narrowTo(scope, type, binding, remaining(share, binding.subjects ?? []))));
+    const labels = projectLabel(holding.project);
+    await Promise.all(
+      ours.map(binding =>
+        narrowTo(scope, type, binding, { subjects: remaining(share, binding.subjects ?? []), labels }),
+      ),
+    );
     return [];
   }
   const subjects = phase === 'granting' ? holders(share, present) : remaining(share, present);
@@ -48,7 +53,7 @@ export async function bring(
 ): Promise<Conflict[]> {
   const names = new Set(wanted.map(({ metadata }) => metadata?.name));
   const superfluous = ours.filter(({ metadata }) => !names.has(metadata?.name) && !metadata?.deletionTimestamp);
-  await Promise.all(superfluous.map(binding => narrow(client, type, binding, [], signal)));
+  await Promise.all(superfluous.map(binding => narrow(client, type, binding, { subjects: [] }, signal)));
   const byName = new Map(existing.map(binding => [binding.metadata?.name, binding]));
   const conflicts = await Promise.all(
     wanted.map(binding => ensure(client, type, binding, byName.get(binding.metadata?.name), signal)),
@@ -60,10 +65,14 @@ async function narrowTo(
   { client, signal }: HoldingScope,
   type: ResourceType<BindingObject>,
   binding: BindingObject,
-  subjects: Subject[],
+  narrowed: Narrowed,
 ): Promise<void> {
-  if (subjects.length === (binding.subjects ?? []).length || binding.metadata?.deletionTimestamp) return;
-  await narrow(client, type, binding, subjects, signal);
+  const { labels: before, deletionTimestamp } = binding.metadata ?? {};
+  const isSame =
+    narrowed.subjects.length === (binding.subjects ?? []).length &&
+    jsonEqual({ ...before, ...narrowed.labels }, { ...before });
+  if (isSame || deletionTimestamp) return;
+  await narrow(client, type, binding, narrowed, signal);
 }
 
 /** Deletes a role that is ours; nothing where there is none, or it is going already. */

@@ -69,6 +69,8 @@ export class Refusals {
 /** Of a binding's condition: the roles that somebody has lost are theirs still. */
 export const REVOCATION_FAILED = 'RevocationFailed';
 export const GRANT_FAILED = 'GrantFailed';
+/** Of the same: a namespace does not hold down yet who would have a role in it. */
+export const POD_SECURITY_MISSING = 'PodSecurityMissing';
 
 /** Why a binding is not confirmed, for people; `holdsUp` where nothing is given before it is done. */
 export function obstacleOf(

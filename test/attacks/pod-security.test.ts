@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { LABEL_PROJECT, ProjectResource } from '#api';
 import { Namespaces } from '#runtime';
 import { core, post } from '../integration/agent-requests.ts';
-import { AccessFleet, user } from '../support/access-fleet.ts';
+import { AccessFleet, type Binding, user } from '../support/access-fleet.ts';
 import { namespaceThat } from '../support/cluster-objects.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
@@ -14,6 +14,7 @@ const SPEC = { podSecurity: { enforce: 'baseline' }, namespaceLabels: { team: 'b
 let fleet: AccessFleet;
 /** Owns project blue, which has pod security. */
 let olga: Person;
+let olgas: Binding;
 /** Owns project red, which has none. */
 let rita: Person;
 
@@ -22,7 +23,7 @@ beforeAll(async () => {
   await fleet.project('blue', [], SPEC);
   await fleet.project('red');
   [olga, rita] = [fleet.person('olga'), fleet.person('rita')];
-  await fleet.bind('olga', 'project-owner', [user('olga')], { project: 'blue' });
+  olgas = await fleet.bind('olga', 'project-owner', [user('olga')], { project: 'blue' });
   await fleet.bind('rita', 'project-owner', [user('rita')], { project: 'red' });
 }, 120_000);
 
@@ -66,8 +67,11 @@ test('nobody has rights in a new namespace before its pod security is set', asyn
     await fleet.until(true, rita, 'create pods', 'red-new'); // so the other one was looked at, too
     expect(await olga.may('create pods', 'blue-new')).toBe(false);
     expect(await securityOf('blue-new')).toBeUndefined();
+    const { message } = await olgas.condition('Ready', 'False', 'PodSecurityMissing');
+    expect(message).toContain('namespace blue-new of cluster edge-1 does not have the pod security of Project blue');
   });
   await fleet.until(true, olga, 'create pods', 'blue-new');
+  await olgas.condition('Ready', 'True');
   expect(await securityOf('blue-new')).toBe('baseline');
   await isRefused('blue-new');
 });
@@ -86,6 +90,30 @@ test('a namespace that is taken out keeps its pod security until nobody has righ
   await eventually(async () => (await securityOf('blue-out')) === undefined, {
     ...WITHIN,
     what: 'nothing of ours is left',
+  });
+});
+
+test('so does one that moves to a project with less, also where who had rights in it keeps them', async () => {
+  await given('blue-move');
+  await fleet.bind('olga-red', 'project-owner', [user('olga')], { project: 'red' });
+  await fleet.bind('omar', 'project-owner', [user('omar')], { project: 'blue' });
+  const omar = fleet.person('omar');
+  await fleet.until(true, omar, 'create pods', 'blue-move');
+  await fleet.whileDown(async () => {
+    const metadata = { labels: { [LABEL_PROJECT]: 'red' } };
+    await fleet.downstream.mergePatch(Namespaces, { name: 'blue-move' }, { metadata });
+    await namespaceThat(fleet.downstream, 'blue-move', ({ metadata }) =>
+      expect(metadata?.labels?.team).toBeUndefined(),
+    );
+    expect(await omar.may('create pods', 'blue-move')).toBe(true);
+    await isRefused('blue-move');
+  });
+  await fleet.until(true, rita, 'create pods', 'blue-move');
+  expect(await omar.may('create pods', 'blue-move')).toBe(false);
+  expect(await olga.may('create pods', 'blue-move')).toBe(true);
+  await eventually(async () => (await securityOf('blue-move')) === undefined, {
+    ...WITHIN,
+    what: 'nothing of blue is left',
   });
 });
 
