@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterAccessResource } from '#api';
 import { PolicyBindings } from '../../operators/cluster/policies/kinds.ts';
-import { core, get, PADDOCK, post } from '../integration/agent-requests.ts';
+import { core, get, named, PADDOCK, post } from '../integration/agent-requests.ts';
 import { NAMESPACES, RBAC } from '../integration/policy-hub.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Site } from '../support/fleet.ts';
 import { type OperatorProcess, OperatorProcesses } from '../support/operator-process.ts';
-import { asAdmin } from './guard.ts';
+import { adminOf, asAdmin, enforced } from './guard.ts';
 import { accessSays, kubeconfigUser } from './kubeconfigs.ts';
 
-const WITHIN = { timeoutMs: 60_000 };
+const WITHIN = { timeoutMs: 30_000 };
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 /** Any token of a service account, as it is or within a kubeconfig in a Secret. */
 const TOKEN = /eyJ[\w-]{20,}\.[\w-]{20,}/;
@@ -44,6 +44,7 @@ async function refusing(): Promise<void> {
   await asAdmin(hub, post(`${ADMISSION}/validatingadmissionpolicies`, { metadata, spec }));
   const binding = { metadata, spec: { policyName: metadata.name, validationActions: ['Deny'] } };
   await asAdmin(hub, post(`${ADMISSION}/validatingadmissionpolicybindings`, binding));
+  await enforced({ who: adminOf(hub), request: post(core('c-edge-1', 'secrets'), named('access-tried')) });
 }
 
 /** What people can read who have nothing to do with Secrets. */
@@ -83,7 +84,7 @@ test('CVE-2023-22649, CVE-2026-88811: somebody reads logs, events and statuses, 
     expect(await told(fleet.fleet.hub, [core('c-edge-1', 'secrets')])).toMatch(ENCODED);
     await operator.stop();
   });
-});
+}, 120_000);
 
 async function logs(operator: OperatorProcess, text: string): Promise<void> {
   await eventually(() => operator.log().includes(text), { ...WITHIN, what: `the operator logs "${text}"` });
