@@ -141,7 +141,7 @@ export interface BindingRequest {
   readonly role: { readonly kind: 'ClusterRole' | 'Role'; readonly name: string };
   readonly subjects: readonly Subject[];
   /** By whose bindings they have the role, where that may become another's; said in a label, see {@link projectLabel}. */
-  readonly project?: string;
+  readonly project?: string | undefined;
   /** What they go with. */
   readonly ownerReferences?: ObjectMeta['ownerReferences'];
 }

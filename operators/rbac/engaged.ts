@@ -88,8 +88,6 @@ export class EngagedAccess {
   readonly #parts: Pick<GrantScope, 'namespaces' | 'roles' | 'clusterBindings' | 'bindings'>;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
-  /** Namespaces that lack the pod security of their project. */
-  readonly #exposed = new Set<string>();
   #phase: Phase = 'revoking';
 
   constructor(options: EngagedOptions) {
@@ -142,12 +140,14 @@ export class EngagedAccess {
     const [keys, holdsUp] = [this.#keysOf(place, template), this.#phase === 'revoking'];
     const { refusals } = this.#options;
     const refused = holdsUp ? refusals.all(keys) : refusals.of(keys);
-    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure(place, keys);
+    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure(place);
   }
 
-  #exposure({ cluster, project }: Place, keys: readonly string[]): Obstacle | undefined {
-    const exposed = [...this.#exposed].filter(name => keys.includes(namespaceKey(name))).sort();
-    const [first, ...more] = exposed;
+  /** Members of the project lack its pod security. */
+  #exposure({ cluster, project }: Place): Obstacle | undefined {
+    if (project === undefined) return undefined;
+    const names = membersOf(this.#parts.namespaces, project).map(({ metadata }) => metadata?.name ?? '');
+    const [first, ...more] = names.filter(name => !this.#isHeldDown(name)).sort();
     if (first === undefined) return undefined;
     const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
     return {
@@ -270,8 +270,6 @@ export class EngagedAccess {
     if (!says.known) return { requeueAfterMs: UNKNOWN_RETRY_MS };
     const [kind = '', name = '', project = ''] = key.split('/');
     const isHeldDown = kind !== 'namespace' || this.#isHeldDown(name);
-    if (!isHeldDown) this.#exposed.add(name);
-    else if (kind === 'namespace') this.#exposed.delete(name);
     const scope: GrantScope = {
       ...this.#parts,
       cluster,

@@ -28,7 +28,7 @@ export async function reconcileNamespace(scope: GrantScope, namespace: string): 
         {
           type: RoleBindings,
           namespace,
-          ...(project === undefined ? {} : { project }),
+          project,
           base: roleName(template),
           template,
           role: { kind: 'ClusterRole', name: boundRole(says.book, template) },
