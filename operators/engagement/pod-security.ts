@@ -35,9 +35,7 @@ export function stricterThan(
   const level = (labels: Readonly<Record<string, string>>) => LEVELS.indexOf(labels[ENFORCE] ?? '');
   const isSameVersion = before[ENFORCE_VERSION] === after[ENFORCE_VERSION];
   if (level(before) <= LEVELS.indexOf('privileged') || (isSameVersion && level(after) >= level(before))) return {};
-  return Object.fromEntries(
-    [ENFORCE, ENFORCE_VERSION].flatMap(key => (key in before ? [[key, before[key] ?? '']] : [])),
-  );
+  return Object.fromEntries(Object.entries(before).filter(([label]) => label === ENFORCE || label === ENFORCE_VERSION));
 }
 
 /** Whether a namespace has the pod security that its project asks for. */

@@ -26,26 +26,41 @@ export async function label(
   { metadata, spec }: Project,
   signal: AbortSignal,
 ): Promise<Labelled> {
-  const { name = '' } = namespace.metadata ?? {};
   const wanted = wantedBy(spec);
-  const stricter = stricterThan(appliedPodSecurity(namespace), wanted.labels);
-  const ofOthers = `${LABEL_OWNER},${LABEL_PROJECT}!=${metadata.name}`;
-  const isKept = Object.keys(stricter).length > 0 && (await isAccessible(client, name, ofOthers, signal));
-  await bring(client, namespace, isKept ? { ...wanted, labels: { ...wanted.labels, ...stricter } } : wanted, signal);
-  return isKept ? 'keptSecurity' : 'applied';
+  const security = stricterThan(appliedPodSecurity(namespace), wanted.labels);
+  const whileBound = `${LABEL_OWNER},${LABEL_PROJECT}!=${metadata.name}`;
+  return await bring(client, namespace, { wanted, security, whileBound }, signal);
 }
 
 /** Takes from a namespace that is in no project what projects put on it. */
 export async function unlabel(client: Client, namespace: MemberNamespace, signal: AbortSignal): Promise<Labelled> {
-  const { name = '' } = namespace.metadata ?? {};
   const security = appliedPodSecurity(namespace);
-  const isKept = Object.keys(security).length > 0 && (await isAccessible(client, name, LABEL_OWNER, signal));
-  await bring(client, namespace, isKept ? { ...NOTHING, labels: security } : NOTHING, signal);
+  return await bring(client, namespace, { wanted: NOTHING, security, whileBound: LABEL_OWNER }, signal);
+}
+
+interface Labelling {
+  readonly wanted: Wanted;
+  /** Labels that stay beside those while RoleBindings are in the namespace that this selector finds. */
+  readonly security: Readonly<Record<string, string>>;
+  readonly whileBound: string;
+}
+
+/** Writes nothing where all is right, and nobody but this process holds it. */
+async function bring(
+  client: Client,
+  namespace: MemberNamespace,
+  { wanted, security, whileBound }: Labelling,
+  signal: AbortSignal,
+): Promise<Labelled> {
+  const { name = '' } = namespace.metadata ?? {};
+  const isKept = Object.keys(security).length > 0 && (await isAnyBound(client, name, whileBound, signal));
+  const all = isKept ? { ...wanted, labels: { ...wanted.labels, ...security } } : wanted;
+  const isRight = labelsAreRight(namespace, all) && !isAppliedByAnother(namespace, client);
+  if (!isRight) await applyLabels(client, namespace, all, signal);
   return isKept ? 'keptSecurity' : 'applied';
 }
 
-/** Somebody has rights in the namespace by one of these bindings. */
-async function isAccessible(
+async function isAnyBound(
   client: Client,
   namespace: string,
   labelSelector: string,
@@ -54,10 +69,4 @@ async function isAccessible(
   const selection = { namespace, labelSelector, metadataOnly: true, limit: 1 };
   const { items } = await client.list(RoleBindings, selection, { signal });
   return items.length > 0;
-}
-
-/** Writes nothing where all is right, and nobody but this process holds it. */
-async function bring(client: Client, namespace: MemberNamespace, wanted: Wanted, signal: AbortSignal): Promise<void> {
-  if (labelsAreRight(namespace, wanted) && !isAppliedByAnother(namespace, client)) return;
-  await applyLabels(client, namespace, wanted, signal);
 }
