@@ -123,7 +123,7 @@ describe('a quota', () => {
     await project.change({ spec: { resourceQuota: { hard: { pods: '15' } } } });
     await shares({ 'raise-3': { pods: '6' } });
     await expect(project.change({ spec: { resourceQuota: { hard: { pods: '14' } } } })).rejects.toThrow(
-      /spec.resourceQuota.hard\[pods\] "14" must be at least what namespaces have been given/,
+      / spec.resourceQuota.hard: .*spec.resourceQuota.hard\[pods\] "14" must be at least what namespaces have been given/,
     );
     await project.change({ spec: { resourceQuota: { namespaceDefault: { pods: '1' } } } });
     await shares({ 'raise-1': { pods: '1' }, 'raise-2': { pods: '3' }, 'raise-3': { pods: '1' } });
