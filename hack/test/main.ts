@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ensureBinaries } from '../control-plane/binaries.ts';
 
@@ -24,6 +24,10 @@ const CHECKS: readonly (readonly [what: string, command: string, ...args: string
 /** The many API servers of the tests spend a fifth of their time on collecting garbage, unless they may hold more of it. */
 const GO = { GOGC: '400' };
 
+/** Tests wait for servers some of the time, so one more than there are processors keeps these busy; each has its servers. */
+const WORKER_BYTES = 2 * 2 ** 30;
+const WORKERS = Math.max(1, Math.min(availableParallelism() + 1, Math.floor(totalmem() / WORKER_BYTES)));
+
 async function run(command: string, args: readonly string[]): Promise<number> {
   const child = spawn(command, args, { cwd: ROOT, stdio: 'inherit', env: { ...GO, ...process.env } });
   const [code] = await once(child, 'exit');
@@ -42,7 +46,7 @@ async function runChecks(counts: Counts): Promise<void> {
 async function runJest(counts: Counts, patterns: readonly string[]): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'paddock-test-'));
   const report = join(dir, 'report.json');
-  const flags = ['--json', `--outputFile=${report}`, '--testLocationInResults', '--maxWorkers=3', ...patterns];
+  const flags = ['--json', `--outputFile=${report}`, '--testLocationInResults', `--maxWorkers=${WORKERS}`, ...patterns];
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   try {
     const code = await run(process.execPath, [

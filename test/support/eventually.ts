@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 const POLL_MS = 25;
+const LONGEST_POLL_MS = 500;
 
 export interface EventuallyOptions {
   /** Milliseconds until it is given up. */
@@ -23,15 +24,19 @@ export async function eventually<T>(
   const deadline = Date.now() + timeoutMs;
   let last: Outcome<T> | undefined;
   while (Date.now() <= deadline) {
+    const begun = performance.now();
     const outcome = await attempt(probe, deadline);
     if (outcome !== HUNG) last = outcome;
     if ('value' in outcome && isTruthy(outcome.value)) return outcome.value;
-    await delay(POLL_MS);
+    await delay(Math.min(pauseAfter(performance.now() - begun), Math.max(0, deadline - Date.now())));
   }
   last ??= HUNG;
   const seen = 'cause' in last ? `last error: ${describe(last.cause)}` : `last value: ${describe(last.value)}`;
   throw new Error(`not within ${timeoutMs} ms: ${what}; ${seen}`, 'cause' in last ? { cause: last.cause } : {});
 }
+
+/** A probe that asks servers for much takes their time from what is waited for: it may take a quarter of it. */
+const pauseAfter = (tookMs: number) => Math.min(Math.max(POLL_MS, 3 * tookMs), LONGEST_POLL_MS);
 
 /** As `eventually`, for a function that asserts: it is called until it does not throw. */
 export async function eventuallyPasses(assertion: () => unknown, options: EventuallyOptions): Promise<void> {
