@@ -16,6 +16,8 @@ export interface InformerHandler<T> {
   deleted(old: T): void;
   /** The first list is complete. */
   synced?(): void;
+  /** What is not there is absent from now on: the first list is complete, or a watch that had failed goes on. */
+  known?(): void;
 }
 
 export interface InformerOptions<T extends KubeObject> extends Selection {

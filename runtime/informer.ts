@@ -100,11 +100,12 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     this.#store.addIndex(name, fn);
   }
 
-  /** Tells the handler of every object already known, then of every change. The result unsubscribes. */
+  /** Tells the handler of every object already read, then of every change. The result unsubscribes. */
   subscribe(handler: InformerHandler<T>): () => void {
     this.#handlers.add(handler);
     for (const object of this.#store.values()) handler.applied(object, undefined, INITIAL);
     if (this.#synced) handler.synced?.();
+    if (this.known) handler.known?.();
     return () => this.#handlers.delete(handler);
   }
 
@@ -209,6 +210,7 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     if (this.#synced) return;
     this.#synced = true;
     this.#tell(handler => handler.synced?.());
+    if (this.known) this.#tell(handler => handler.known?.());
     for (const done of [...this.#waiting]) done();
   }
 
@@ -289,8 +291,10 @@ export class Informer<T extends KubeObject> implements WriteObserver {
 
   #health(error: unknown): void {
     const before = this.#failure;
+    if (error === before) return;
     this.#failure = error;
-    if (error !== before) this.#options.onHealth?.(error, describeSelection(this.#options.type, this.#options));
+    this.#options.onHealth?.(error, describeSelection(this.#options.type, this.#options));
+    if (this.known) this.#tell(handler => handler.known?.());
   }
 }
 

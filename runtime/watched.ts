@@ -29,6 +29,7 @@ export class WatchedTogether<T extends KubeObject> implements Watched<T> {
         for (const handler of this.#handlers) handler.applied(object, old, context);
       },
       deleted: object => this.#delete(object),
+      known: () => this.#tellKnown(),
     });
     this.#members.set(informer, unsubscribe);
   }
@@ -36,7 +37,9 @@ export class WatchedTogether<T extends KubeObject> implements Watched<T> {
   /** Reads it no more: its objects go. */
   remove(informer: Informer<T>): void {
     this.#members.get(informer)?.();
-    if (this.#members.delete(informer)) for (const object of informer.list()) this.#delete(object);
+    if (!this.#members.delete(informer)) return;
+    for (const object of informer.list()) this.#delete(object);
+    this.#tellKnown(); // it may have been the last that was not
   }
 
   get(key: string | Key): T | undefined {
@@ -55,16 +58,24 @@ export class WatchedTogether<T extends KubeObject> implements Watched<T> {
     this.#store.addIndex(name, fn);
   }
 
-  /** As {@link Informer.subscribe}, but that `synced` is never told: there may always be one more. */
+  /**
+   * As {@link Informer.subscribe}, but that `synced` is never told, as there may always be one more, and `known` once too
+   * often perhaps.
+   */
   subscribe(handler: InformerHandler<T>): () => void {
     this.#handlers.add(handler);
     for (const object of this.#store.values()) handler.applied(object, undefined, { initial: true, own: false });
+    if (this.known) handler.known?.();
     return () => this.#handlers.delete(handler);
   }
 
   /** Of those that there are now. */
   async whenSynced(signal: AbortSignal): Promise<void> {
     await Promise.all([...this.#members.keys()].map(informer => informer.whenSynced(signal)));
+  }
+
+  #tellKnown(): void {
+    if (this.known) for (const handler of this.#handlers) handler.known?.();
   }
 
   #delete(object: T): void {

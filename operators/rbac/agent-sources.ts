@@ -17,8 +17,11 @@ import type { Sources } from './sources.ts';
 const HOMELESS = ['NamespacePending', 'NamespaceConflict'];
 
 /** What an agent may read of it: its cluster's namespace in the hub, and those of its projects, each by itself. */
-export function agentSources(hub: Cluster, cluster: string, clusters: Watched<ClusterObject>): Sources {
-  const { cache } = hub;
+export function agentSources(
+  { cache }: Pick<Cluster, 'cache'>,
+  cluster: string,
+  clusters: Watched<ClusterObject>,
+): Sources {
   const namespace = clusterNamespace(cluster);
   const bindings = new WatchedTogether<RoleTemplateBinding>();
   bindings.add(cache.informer(RoleTemplateBindingResource, { namespace }));

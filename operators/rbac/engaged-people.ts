@@ -13,6 +13,7 @@ import { type EngagedOptions, isDownstream, MARKED, type Phase } from './engaged
 import { accountsOf, type HubPeople, accessKey as keyOfAccess, type PeopleChange } from './people.ts';
 import { obstacleOf } from './refusals.ts';
 import { bindingKey } from './says.ts';
+import { UntilKnown } from './until-known.ts';
 import { UsersNamespace } from './users-namespace.ts';
 
 export interface EngagedPeopleOptions
@@ -24,8 +25,6 @@ export interface EngagedPeopleOptions
 
 const BACKOFF_MS = [5, 30_000] as const;
 const CONCURRENCY = 64;
-/** How soon it is asked again whether the hub can be read completely. */
-const UNKNOWN_RETRY_MS = 5_000;
 
 /** The rbac operator's work on one engaged cluster: the accounts that people act through. */
 export class EngagedPeople {
@@ -34,6 +33,7 @@ export class EngagedPeople {
   readonly #parts: Pick<PeopleScope, 'roles' | 'clusterBindings' | 'accounts' | 'anchors'>;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
+  readonly #untilKnown: UntilKnown;
   /** Accounts of those who were taken out of a binding, by its key, until they are looked at. */
   readonly #left = new Map<string, Set<string>>();
   readonly #strays: PeopleScope['strays'] = new Map();
@@ -58,6 +58,7 @@ export class EngagedPeople {
       reconcile: (key, { signal }) => options.refusals.during(key, () => this.#reconcile(key, signal)),
       backoffMs: BACKOFF_MS,
     });
+    this.#untilKnown = new UntilKnown(options.people, this.#controller, cluster.signal);
   }
 
   get queue() {
@@ -154,8 +155,7 @@ export class EngagedPeople {
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
     const { people, cluster, hub, fieldManager } = this.#options;
     const clusterUid = people.clusterUid(cluster.name);
-    // unknown is not absent: nothing is taken away because the hub can't be read
-    if (!people.known || clusterUid === undefined) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+    if (!people.known || clusterUid === undefined) return this.#untilKnown.wait(key);
     const client = cluster.client.as(fieldManager);
     const origin = { cluster: { name: cluster.name, uid: clusterUid }, hub };
     const scope: PeopleScope = {

@@ -34,6 +34,7 @@ import { reconcileProjectRole } from './project-grants.ts';
 import { obstacleOf, POD_SECURITY_MISSING, type Refusals } from './refusals.ts';
 import type { Change, HubSays } from './says.ts';
 import { reconcileTemplate } from './template-grants.ts';
+import { UntilKnown } from './until-known.ts';
 
 export interface EngagedOptions {
   readonly cluster: Cluster;
@@ -76,9 +77,7 @@ export const BY_TEMPLATE = 'template';
 export const BY_NAMESPACE = 'namespace';
 const CONCURRENCY = 64;
 const BACKOFF_MS = [5, 30_000] as const;
-/** How soon it is asked again whether the hub can be read completely. */
-const UNKNOWN_RETRY_MS = 5_000;
-/** The same of whether a namespace has the pod security that its project asks for. */
+/** How soon it is asked again whether a namespace has the pod security that its project asks for. */
 const HELD_RETRY_MS = 2_000;
 
 /** The rbac operator's work on one engaged cluster: roles, and who has them where. */
@@ -88,6 +87,7 @@ export class EngagedAccess {
   readonly #parts: Pick<GrantScope, 'namespaces' | 'roles' | 'clusterBindings' | 'bindings'>;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
+  readonly #untilKnown: UntilKnown;
   #phase: Phase = 'revoking';
 
   constructor(options: EngagedOptions) {
@@ -112,6 +112,7 @@ export class EngagedAccess {
       reconcile: (key, { signal }) => options.refusals.during(key, () => this.#reconcile(key, signal)),
       backoffMs: BACKOFF_MS,
     });
+    this.#untilKnown = new UntilKnown(options.says, this.#controller, cluster.signal);
   }
 
   get cluster(): Cluster {
@@ -266,8 +267,7 @@ export class EngagedAccess {
 
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
     const { says, cluster, hub, fieldManager, unknownTemplate } = this.#options;
-    // unknown is not absent: nothing is taken away because the hub can't be read
-    if (!says.known) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+    if (!says.known) return this.#untilKnown.wait(key);
     const [kind = '', name = '', project = ''] = key.split('/');
     const isHeldDown = kind !== 'namespace' || this.#isHeldDown(name);
     const scope: GrantScope = {

@@ -20,6 +20,7 @@ import type { HubPeople } from './people.ts';
 import { holdOwnRole } from './project-grants.ts';
 import { obstacleOf, Refusals } from './refusals.ts';
 import type { Change, HubSays } from './says.ts';
+import { UntilKnown } from './until-known.ts';
 
 export interface HubGrantsOptions {
   readonly manager: Manager;
@@ -30,7 +31,6 @@ export interface HubGrantsOptions {
 
 const BY_NAMESPACE = 'namespace';
 const BY_CLUSTER = 'cluster';
-const UNKNOWN_RETRY_MS = 5_000;
 
 /** What templates allow in the hub: a Role and its bindings in each namespace of a cluster or project where it is had. */
 export class HubGrants {
@@ -43,6 +43,7 @@ export class HubGrants {
   readonly #clusterBindings: Informer<BindingObject>;
   readonly #namespaces: Informer<KubeObject>;
   readonly #refusals = new Refusals();
+  readonly #untilKnown: UntilKnown;
 
   constructor(options: HubGrantsOptions) {
     this.#options = options;
@@ -64,6 +65,7 @@ export class HubGrants {
       reconcile: (key, { signal }) => this.#refusals.during(key, () => this.#reconcile(key, signal)),
       backoffMs: [5, 30_000],
     });
+    this.#untilKnown = new UntilKnown(options.says, this.#controller);
   }
 
   async whenSynced(signal: AbortSignal): Promise<void> {
@@ -114,7 +116,7 @@ export class HubGrants {
     const namespace = this.#namespaces.get({ name });
     const place = namespace && placeOfNamespace(namespace);
     if (!place || namespace?.metadata?.deletionTimestamp) return undefined;
-    if (!says.known) return { requeueAfterMs: UNKNOWN_RETRY_MS };
+    if (!says.known) return this.#untilKnown.wait(name);
     const present = this.#bindings.byIndex(BY_NAMESPACE, name).map(object => templateOf(object) ?? '');
     const roles = this.#roles.byIndex(BY_NAMESPACE, name).map(object => templateOf(object) ?? '');
     const ofCluster = place.project === undefined ? this.#ofClusters : [];

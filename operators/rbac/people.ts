@@ -46,6 +46,7 @@ export class HubPeople {
   readonly #clusters: Watched<ClusterObject>;
   readonly #kind: Installed;
   readonly #subscribers = new Set<(change: PeopleChange) => void>();
+  readonly #waiting = new Set<() => void>();
   /** uids of accesses that somebody deleted, which was read from the server. */
   readonly #revoked = new Set<string>();
 
@@ -66,6 +67,12 @@ export class HubPeople {
   /** Everything has been read and can be read now: what is not there was taken away. */
   get known(): boolean {
     return this.#says.known && this.#read.every(({ known }) => known);
+  }
+
+  /** As {@link HubSays.onKnown}. */
+  onKnown(told: () => void): () => void {
+    this.#waiting.add(told);
+    return () => this.#waiting.delete(told);
   }
 
   /** The kind is being uninstalled: accesses that go from now on were not taken from anybody. */
@@ -177,13 +184,21 @@ export class HubPeople {
       const bindings = place ? says.bindingsIn(place.cluster, place) : says.bindingsOf(template ?? '');
       this.#tell(bindings.filter(({ spec }) => template === undefined || spec.roleTemplateName === template));
     });
+    const known = () => this.#tellKnown();
+    says.onKnown(known);
+    this.#clusters.subscribe({ known, applied: () => undefined, deleted: () => undefined });
     this.accesses.subscribe({
+      known,
       applied: access => this.#tell([], [access]),
       deleted: access => {
         this.#revoked.delete(access.metadata.uid ?? '');
         this.#tell([], [access]);
       },
     });
+  }
+
+  #tellKnown(): void {
+    if (this.known) for (const told of this.#waiting) told();
   }
 
   get #read() {

@@ -34,6 +34,7 @@ export class HubSays {
   readonly projects: Watched<Project>;
   readonly #kind: Installed;
   readonly #subscribers = new Set<(change: Change) => void>();
+  readonly #waiting = new Set<() => void>();
   /** Keys and uids of bindings that somebody deleted, which was read from the server. */
   readonly #revoked = new Set<string>();
   /** Templates that do not exist, which was read from the server. */
@@ -188,13 +189,22 @@ export class HubSays {
     return () => this.#subscribers.delete(changed);
   }
 
+  /** Told each time that {@link known} has become true, but not where a kind was uninstalled and is back. */
+  onKnown(told: () => void): () => void {
+    this.#waiting.add(told);
+    return () => this.#waiting.delete(told);
+  }
+
   /** Begins to tell its subscribers; before that everything is read anew by whoever starts. */
   follow(): void {
+    const known = () => this.#tellKnown();
     this.templates.subscribe({
+      known,
       applied: (template, old) => this.#templateChanged(template, old),
       deleted: template => this.#templateChanged(template, undefined),
     });
     this.bindings.subscribe({
+      known,
       applied: (binding, old) => {
         if (!old || matters(binding, old)) this.#tell(binding);
       },
@@ -204,6 +214,7 @@ export class HubSays {
       },
     });
     this.projects.subscribe({
+      known,
       applied: (project, old) => {
         if (!old || !project.metadata.deletionTimestamp !== !old.metadata.deletionTimestamp)
           this.#projectChanged(project);
@@ -243,6 +254,10 @@ export class HubSays {
 
   #emit(change: Change): void {
     for (const subscriber of this.#subscribers) subscriber(change);
+  }
+
+  #tellKnown(): void {
+    if (this.known) for (const told of this.#waiting) told();
   }
 
   get #read() {

@@ -105,6 +105,28 @@ describe('the first list', () => {
     },
   );
 
+  test('subscribers are told when absence says something: after the list, and after a watch that failed', async () => {
+    await start({}, 1);
+    const told: boolean[] = [];
+    const informer = world.cache.informer(ConfigMapType);
+    const handler = { applied: () => undefined, deleted: () => undefined, known: () => told.push(informer.known) };
+    informer.subscribe(handler);
+    expect(told).toEqual([]);
+    await world.informer(ConfigMapType);
+    expect(told).toEqual([true]);
+
+    const refusal = world.server.faults.inject('forbidden', { verb: 'watch' });
+    world.server.cutWatches();
+    await eventually(() => !informer.known, within('the refusal is noticed'));
+    expect(told).toEqual([true]);
+    refusal.remove();
+    await eventually(() => informer.known, within('the watch goes on'));
+    expect(told).toEqual([true, true]);
+
+    informer.subscribe(handler);
+    expect(told).toEqual([true, true, true]);
+  });
+
   test('a watch that the server ends at once is opened again after a pause only', async () => {
     const clock = new FakeClock();
     await start({ clock }, 1);

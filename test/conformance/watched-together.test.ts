@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { WatchedTogether } from '#runtime';
 import { eventually } from '../support/eventually.ts';
 import { ConfigMaps } from '../support/fake-api-server/index.ts';
@@ -63,5 +63,23 @@ describe('informers read as one', () => {
     expect(both.known).toBe(true);
     both.add(world.cache.informer<ConfigMap>(ConfigMapType, { namespace: 'z' }));
     await expect(both.whenSynced(AbortSignal.abort(new Error('stopped')))).rejects.toThrow('stopped');
+  });
+
+  test('tell when they have become known, also because the one that was not is taken out', async () => {
+    const known = jest.fn();
+    both.add(await of('x'));
+    both.subscribe({ applied: () => undefined, deleted: () => undefined, known });
+    expect(known).toHaveBeenCalledTimes(1);
+    both.add(world.cache.informer<ConfigMap>(ConfigMapType, { namespace: 'y' }));
+    await both.whenSynced(AbortSignal.timeout(10_000));
+    expect(known).toHaveBeenCalledTimes(2);
+
+    world.server.faults.inject('hold', { namespace: 'z' });
+    const unread = world.cache.informer<ConfigMap>(ConfigMapType, { namespace: 'z' });
+    both.add(unread);
+    both.remove(await of('y'));
+    expect(known).toHaveBeenCalledTimes(2);
+    both.remove(unread);
+    expect(known).toHaveBeenCalledTimes(3);
   });
 });
