@@ -25,6 +25,6 @@ export type { Selection } from './selection.ts';
 export { type LabelSelector, parseSelector, SelectorError, selectorText } from './selector.ts';
 export { SharedQuestion } from './shared-question.ts';
 export { dropBookkeeping } from './transform.ts';
-export { Transport, type TransportOptions } from './transport.ts';
+export { MAX_IN_FLIGHT, Transport, type TransportOptions } from './transport.ts';
 export { type Watched, WatchedTogether } from './watched.ts';
 export { DEFAULT_TIMINGS, type WatchEvent, Watcher, type WatcherTimings } from './watcher.ts';

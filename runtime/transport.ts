@@ -24,7 +24,7 @@ export interface HttpRequest {
 
 export interface TransportOptions {
   readonly credentials: Credentials;
-  /** Requests in flight at most [64]. */
+  /** Requests in flight at most [{@link MAX_IN_FLIGHT}]. */
   readonly maxInFlight?: number;
   /** Throws when this process may not write now; asked in the instant before a write goes to the socket. */
   readonly writeGuard?: () => void;
@@ -34,6 +34,8 @@ export interface TransportOptions {
   readonly random?: () => number;
 }
 
+/** For one API server, and so as many as a controller that writes there is worth reconciling at once (docs/decisions/0022). */
+export const MAX_IN_FLIGHT = 128;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
@@ -53,7 +55,7 @@ export class Transport {
   constructor(options: TransportOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    const { credentials, maxInFlight = 64 } = options;
+    const { credentials, maxInFlight = MAX_IN_FLIGHT } = options;
     this.#limiter = new Limiter(maxInFlight);
     this.#session = new Session({ credentials, clock: this.#clock });
   }

@@ -6,8 +6,16 @@ import {
   type Project,
   SYSTEM_PROJECT,
 } from '#api';
-import type { Logger } from '#runtime';
-import { type Client, type Cluster, Controller, hasFinalizer, type Informer, type KubeObject } from '#runtime';
+import {
+  type Client,
+  type Cluster,
+  Controller,
+  hasFinalizer,
+  type Informer,
+  type KubeObject,
+  type Logger,
+  MAX_IN_FLIGHT,
+} from '#runtime';
 import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
@@ -54,8 +62,6 @@ export interface Observation {
 
 /** For so long the policies of a cluster are waited for before its namespaces are looked at, ms. */
 const READ_MS = 5_000;
-/** Reconciles at once; as many requests are in flight at most for one cluster, so more would only wait. */
-const CONCURRENCY = 64;
 
 /**
  * Every event of an outage is one more failure, so the delay is soon the longest; and nothing tells when the API
@@ -109,7 +115,7 @@ export class EngagedProjects {
     this.#controller = new Controller({
       name: `project-namespaces`,
       log: log.child({ cluster: cluster.name }),
-      concurrency: CONCURRENCY,
+      concurrency: MAX_IN_FLIGHT,
       reconcile: (name, context) => reconcileNamespace(scope, name, context),
       backoffMs: BACKOFF_MS,
     });

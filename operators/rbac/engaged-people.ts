@@ -1,5 +1,5 @@
 import { type RoleTemplateBinding, USERS_NAMESPACE } from '#api';
-import { Controller, type KubeObject, type Result } from '#runtime';
+import { Controller, type KubeObject, MAX_IN_FLIGHT, type Result } from '#runtime';
 import { memberNamespaces } from '../engagement/membership.ts';
 import { ClusterRoleBindings, ClusterRoles } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
@@ -24,7 +24,6 @@ export interface EngagedPeopleOptions
 }
 
 const BACKOFF_MS = [5, 30_000] as const;
-const CONCURRENCY = 64;
 
 /** The rbac operator's work on one engaged cluster: the accounts that people act through. */
 export class EngagedPeople {
@@ -54,7 +53,7 @@ export class EngagedPeople {
     this.#controller = new Controller({
       name: 'rbac-accounts',
       log: log.child({ cluster: cluster.name }),
-      concurrency: CONCURRENCY,
+      concurrency: MAX_IN_FLIGHT,
       reconcile: (key, { signal }) => options.refusals.during(key, () => this.#reconcile(key, signal)),
       backoffMs: BACKOFF_MS,
     });

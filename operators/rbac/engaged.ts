@@ -6,6 +6,7 @@ import {
   jsonEqual,
   type KubeObject,
   type Logger,
+  MAX_IN_FLIGHT,
   type Result,
 } from '#runtime';
 import {
@@ -75,7 +76,6 @@ export interface GrantScope {
 export const MARKED = { labelSelector: LABEL_OWNER };
 export const BY_TEMPLATE = 'template';
 export const BY_NAMESPACE = 'namespace';
-const CONCURRENCY = 64;
 const BACKOFF_MS = [5, 30_000] as const;
 /** How soon it is asked again whether a namespace has the pod security that its project asks for. */
 const HELD_RETRY_MS = 2_000;
@@ -108,7 +108,7 @@ export class EngagedAccess {
     this.#controller = new Controller({
       name: 'rbac-grants',
       log: log.child({ cluster: cluster.name }),
-      concurrency: CONCURRENCY,
+      concurrency: MAX_IN_FLIGHT,
       reconcile: (key, { signal }) => options.refusals.during(key, () => this.#reconcile(key, signal)),
       backoffMs: BACKOFF_MS,
     });
