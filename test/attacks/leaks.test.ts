@@ -84,7 +84,7 @@ test('CVE-2023-22649, CVE-2026-88811: somebody reads logs, events and statuses, 
     expect(await told(fleet.fleet.hub, [core('c-edge-1', 'secrets')])).toMatch(ENCODED);
     await operator.stop();
   });
-}, 120_000);
+});
 
 async function logs(operator: OperatorProcess, text: string): Promise<void> {
   await eventually(() => operator.log().includes(text), { ...WITHIN, what: `the operator logs "${text}"` });
