@@ -6,7 +6,7 @@ import { eventuallyPasses } from '../support/eventually.ts';
 import { aConfigMap, aNamespace } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
-import { Quotas } from '../support/quotas.ts';
+import { enforced, Quotas } from '../support/quotas.ts';
 
 const NAME = 'paddock';
 
@@ -78,6 +78,7 @@ describe('a quota', () => {
     });
     await project.condition('QuotaReady', 'True', 'Allocated');
     await project.condition('Ready', 'True');
+    for (const namespace of ['real-1', 'real-2']) await enforced(fleet.downstream, namespace, NAME);
 
     const Services: ResourceType = { group: '', version: 'v1', kind: 'Service', plural: 'services', namespaced: true };
     const create = async (namespace: string, number: number) => {

@@ -5,6 +5,7 @@ import { edit, find } from '../support/cluster-objects.ts';
 import { aConfigMap, aNamespace, aSecret, base64, type ContentBuilder, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
+import { enforced, Quotas } from '../support/quotas.ts';
 
 let fleet: ProjectFleet;
 beforeAll(async () => {
@@ -14,7 +15,6 @@ afterAll(async () => {
   await fleet?.stop();
 });
 
-const ResourceQuotas = { group: '', version: 'v1', kind: 'ResourceQuota', plural: 'resourcequotas', namespaced: true };
 const ServiceAccounts = {
   group: '',
   version: 'v1',
@@ -157,7 +157,8 @@ describe('a copy that can not be', () => {
     const [full, roomy] = ['quota-full', 'quota-roomy'];
     await fleet.downstream.create(Namespaces, {}, aNamespace(full));
     const quota = { metadata: { name: 'none' }, spec: { hard: { 'count/secrets': '0' } } };
-    await fleet.downstream.create(ResourceQuotas, { namespace: full }, quota);
+    await fleet.downstream.create(Quotas, { namespace: full }, quota);
+    await enforced(fleet.downstream, full, 'none');
     await project.members([roomy]);
     const [secret, configMap] = [aSecret('db'), aConfigMap('colors')];
     await project.share(secret, configMap);
@@ -177,7 +178,7 @@ describe('a copy that can not be', () => {
     const { message } = await project.condition('SharedReady', 'False', 'Forbidden');
     expect(message).toContain('exceeded quota');
     await project.event('CopyForbidden', full);
-    await fleet.downstream.delete(ResourceQuotas, { namespace: full, name: 'none' });
+    await fleet.downstream.delete(Quotas, { namespace: full, name: 'none' });
     await fleet.downstream.mergePatch(Namespaces, { name: full }, { metadata: { labels: { touched: 'yes' } } });
     await project.copy(secret, full);
     await project.condition('SharedReady', 'True');
