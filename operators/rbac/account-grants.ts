@@ -16,7 +16,7 @@ import {
   type Person,
 } from './account.ts';
 import { type Conflict, conflict, createOrRead, ensure, isRight } from './converge.ts';
-import type { Phase } from './engaged.ts';
+import type { Phase } from './grant-scope.ts';
 import type { HubPeople } from './people.ts';
 import { writing } from './refusals.ts';
 

@@ -9,7 +9,9 @@ import { accessOfSecret, accessSecretName, accountOfRole, OURS } from './account
 import { type PeopleScope, reconcileAccount, reconcileAnchor } from './account-grants.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { Conflict } from './converge.ts';
-import { type EngagedOptions, isDownstream, MARKED, type Phase } from './engaged.ts';
+import type { EngagedOptions } from './engaged.ts';
+import { isDownstream } from './grant-keys.ts';
+import { MARKED, type Phase } from './grant-scope.ts';
 import { accountsOf, type HubPeople, accessKey as keyOfAccess, type PeopleChange } from './people.ts';
 import { obstacleOf } from './refusals.ts';
 import { bindingKey } from './says.ts';

@@ -1,4 +1,3 @@
-import { isReservedNamespace, LABEL_OWNER, LABEL_PLANE, PLANE_HUB } from '#api';
 import {
   type Cluster,
   Controller,
@@ -9,30 +8,30 @@ import {
   MAX_IN_FLIGHT,
   type Result,
 } from '#runtime';
-import {
-  isTerminating,
-  type MemberNamespace,
-  memberNamespaces,
-  membershipOf,
-  membersOf,
-} from '../engagement/membership.ts';
-import { hasPodSecurity, podSecurityOf } from '../engagement/pod-security.ts';
-import {
-  type BindingObject,
-  ClusterRoleBindings,
-  ClusterRoles,
-  RoleBindings,
-  type RoleObject,
-} from '../engagement/rbac-kinds.ts';
+import { isTerminating, memberNamespaces, membershipOf, membersOf } from '../engagement/membership.ts';
+import { podSecurityOf } from '../engagement/pod-security.ts';
+import { type BindingObject, ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { TakenPlaces } from '../engagement/taken-places.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { Conflict } from './converge.ts';
 import { templateOf } from './desired.ts';
 import type { EngagedPeople } from './engaged-people.ts';
+import { Exposure } from './exposure.ts';
+import {
+  type GrantKey,
+  isDownstream,
+  isOfTemplate,
+  keyOfRole,
+  namespaceKey,
+  parseGrantKey,
+  projectKey,
+  templateKey,
+} from './grant-keys.ts';
+import { BY_NAMESPACE, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
 import type { Place } from './grants.ts';
 import { reconcileNamespace } from './namespace-grants.ts';
 import { reconcileProjectRole } from './project-grants.ts';
-import { obstacleOf, POD_SECURITY_MISSING, type Refusals } from './refusals.ts';
+import { obstacleOf, type Refusals } from './refusals.ts';
 import type { Change, HubSays } from './says.ts';
 import { reconcileTemplate } from './template-grants.ts';
 import { UntilKnown } from './until-known.ts';
@@ -54,31 +53,9 @@ export interface EngagedOptions {
   readonly changed: (cluster: string, place?: Place) => void;
 }
 
-/** Until everything has been taken away that no binding explains, nothing is given. */
-export type Phase = 'revoking' | 'granting';
-
-/** Everything that a reconcile on a cluster reads and writes by. */
-export interface GrantScope {
-  readonly cluster: Cluster;
-  readonly client: Cluster['client'];
-  readonly says: HubSays;
-  readonly hub: string;
-  readonly phase: Phase;
-  /** Asks the hub whether a template that is not in its cache was deleted. */
-  readonly unknownTemplate: (template: string) => void;
-  readonly namespaces: Informer<MemberNamespace>;
-  readonly roles: Informer<RoleObject>;
-  readonly clusterBindings: Informer<BindingObject>;
-  readonly bindings: Informer<BindingObject>;
-  readonly signal: AbortSignal;
-}
-
-export const MARKED = { labelSelector: LABEL_OWNER };
-export const BY_TEMPLATE = 'template';
-export const BY_NAMESPACE = 'namespace';
 const BACKOFF_MS = [5, 30_000] as const;
 /** How soon it is asked again whether a namespace has the pod security that its project asks for. */
-const HELD_RETRY_MS = 2_000;
+const EXPOSED_RETRY_MS = 2_000;
 
 /** The rbac operator's work on one engaged cluster: roles, and who has them where. */
 export class EngagedAccess {
@@ -87,6 +64,7 @@ export class EngagedAccess {
   readonly #parts: Pick<GrantScope, 'namespaces' | 'roles' | 'clusterBindings' | 'bindings'>;
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
+  readonly #exposure: Exposure;
   readonly #untilKnown: UntilKnown;
   #phase: Phase = 'revoking';
 
@@ -105,6 +83,7 @@ export class EngagedAccess {
     for (const informer of [informers.roles, informers.clusterBindings, informers.bindings] as Informer<KubeObject>[])
       informer.addIndex(BY_TEMPLATE, templateIndex);
     this.#parts = informers;
+    this.#exposure = new Exposure(cluster.name, informers.namespaces, options.says);
     this.#controller = new Controller({
       name: 'rbac-grants',
       log: log.child({ cluster: cluster.name }),
@@ -141,20 +120,7 @@ export class EngagedAccess {
     const [keys, holdsUp] = [this.#keysOf(place, template), this.#phase === 'revoking'];
     const { refusals } = this.#options;
     const refused = holdsUp ? refusals.all(keys) : refusals.of(keys);
-    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure(place);
-  }
-
-  /** Members of the project lack its pod security. */
-  #exposure({ cluster, project }: Place): Obstacle | undefined {
-    if (project === undefined) return undefined;
-    const names = membersOf(this.#parts.namespaces, project).map(({ metadata }) => metadata?.name ?? '');
-    const [first, ...more] = names.filter(name => !this.#isHeldDown(name)).sort();
-    if (first === undefined) return undefined;
-    const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
-    return {
-      reason: POD_SECURITY_MISSING,
-      message: `namespace ${first} of cluster ${cluster} does not have the pod security of Project ${project} yet${others}: the project operator sets it, and nobody is given a role there before`,
-    };
+    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure.obstacle(place);
   }
 
   /** Starts when both sides have been read completely. Ends with the cluster, or earlier when `stop` aborts. */
@@ -197,9 +163,7 @@ export class EngagedAccess {
   #addAll(): void {
     const { says } = this.#options;
     const { roles, clusterBindings, namespaces } = this.#parts;
-    const existing = [...roles.list(), ...clusterBindings.list()]
-      .filter(isOfTemplate)
-      .map(object => keyOfObject(object));
+    const existing = [...roles.list(), ...clusterBindings.list()].filter(isOfTemplate).map(object => keyOfRole(object));
     const wanted = says.book.names.flatMap(template => this.#keysOfTemplate(template));
     const members = namespaces.list().map(({ metadata }) => namespaceKey(metadata?.name ?? ''));
     for (const key of new Set([...existing, ...wanted, ...members]))
@@ -217,8 +181,8 @@ export class EngagedAccess {
           isTerminating(now) ||
           !jsonEqual(podSecurityOf(now), podSecurityOf(old)),
       })
-      .watches(roles, role => [keyOfObject(role)], own)
-      .watches(clusterBindings, binding => [keyOfObject(binding)], own)
+      .watches(roles, role => [keyOfRole(role)], own)
+      .watches(clusterBindings, binding => [keyOfRole(binding)], own)
       .watches(bindings, ({ metadata }) => [namespaceKey(metadata?.namespace ?? '')], own);
     // the last binding of a template takes its roles with it
     const gone = (binding: BindingObject) => {
@@ -268,69 +232,40 @@ export class EngagedAccess {
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
     const { says, cluster, hub, fieldManager, unknownTemplate } = this.#options;
     if (!says.known) return this.#untilKnown.wait(key);
-    const [kind = '', name = '', project = ''] = key.split('/');
-    const isHeldDown = kind !== 'namespace' || this.#isHeldDown(name);
+    const grant = parseGrantKey(key);
+    const isExposed = grant.kind === 'namespace' && this.#exposure.has(grant.name);
     const scope: GrantScope = {
       ...this.#parts,
       cluster,
       client: cluster.client.as(fieldManager),
       says,
       hub,
-      phase: isHeldDown ? this.#phase : 'revoking',
+      phase: isExposed ? 'revoking' : this.#phase,
       unknownTemplate,
       signal,
     };
-    const conflicts =
-      kind === 'namespace'
-        ? await reconcileNamespace(scope, name)
-        : kind === 'project'
-          ? await reconcileProjectRole(scope, name, project)
-          : await reconcileTemplate(scope, name);
+    const conflicts = await reconcile(scope, grant);
     if (conflicts.length > 0) this.#conflicts.set(key, conflicts);
     else this.#conflicts.delete(key);
     this.#taken.set(key, conflicts);
-    setImmediate(() => this.#options.changed(cluster.name, this.#placeOf(kind, name, project)));
+    setImmediate(() => this.#options.changed(cluster.name, this.#placeOf(grant)));
     // a label that comes is an event; the spec of the project is none
-    return isHeldDown || this.#phase === 'revoking' ? undefined : { requeueAfterMs: HELD_RETRY_MS };
+    return isExposed && this.#phase === 'granting' ? { requeueAfterMs: EXPOSED_RETRY_MS } : undefined;
   }
 
-  /**
-   * The namespace has the pod security of its project. Nobody is given a role in it before: who may make Pods there could
-   * make ones that reach the host.
-   */
-  #isHeldDown(name: string): boolean {
-    const namespace = this.#parts.namespaces.get({ name });
-    const member = membershipOf(namespace);
-    const project = member === undefined ? undefined : this.#options.says.project(this.cluster.name, member);
-    return !namespace || !project || hasPodSecurity(namespace, project.spec);
-  }
-
-  #placeOf(kind: string, name: string, project: string): Place | undefined {
+  #placeOf(grant: GrantKey): Place | undefined {
     const cluster = this.cluster.name;
-    if (kind === 'project') return { cluster, project };
-    if (kind !== 'namespace') return undefined;
-    const member = membershipOf(this.#parts.namespaces.get({ name }));
+    if (grant.kind === 'project') return { cluster, project: grant.project };
+    if (grant.kind !== 'namespace') return undefined;
+    const member = membershipOf(this.#parts.namespaces.get({ name: grant.name }));
     return { cluster, ...(member === undefined ? {} : { project: member }) };
   }
 }
 
-/** Of the cluster, not of the hub where both are one. */
-export function isDownstream({ metadata }: KubeObject): boolean {
-  return metadata?.labels?.[LABEL_PLANE] !== PLANE_HUB && !isReservedNamespace(metadata?.namespace ?? '');
-}
-
-/** Not of an account. */
-const isOfTemplate = (object: KubeObject) => isDownstream(object) && templateOf(object) !== undefined;
-
-const namespaceKey = (name: string) => `namespace/${name}`;
-const templateKey = (name: string) => `template/${name}`;
-const projectKey = (template: string, project: string) => `project/${template}/${project}`;
-
-/** The key of a ClusterRole or ClusterRoleBinding of ours. */
-function keyOfObject(object: KubeObject): string {
-  const template = templateOf(object) ?? '';
-  const [, project] = /^paddock:[^:]+:project:([^:]+)/.exec(object.metadata?.name ?? '') ?? [];
-  return project === undefined ? templateKey(template) : projectKey(template, project);
+function reconcile(scope: GrantScope, grant: GrantKey): Promise<readonly Conflict[]> {
+  if (grant.kind === 'namespace') return reconcileNamespace(scope, grant.name);
+  if (grant.kind === 'project') return reconcileProjectRole(scope, grant.name, grant.project);
+  return reconcileTemplate(scope, grant.name);
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<boolean> {

@@ -3,7 +3,7 @@ import { type Client, jsonEqual, type KubeObject, keyOf, type ResourceType } fro
 import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure, type Narrowed, narrow } from './converge.ts';
 import { type BindingRequest, bindings, type Origin, projectLabel } from './desired.ts';
-import type { GrantScope } from './engaged.ts';
+import type { GrantScope } from './grant-scope.ts';
 import { holders, remaining, type Share } from './grants.ts';
 import { writing } from './refusals.ts';
 

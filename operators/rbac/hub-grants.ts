@@ -13,7 +13,7 @@ import { HUB_OBJECTS } from './access-scope.ts';
 import type { Obstacle } from './binding-status.ts';
 import { ensure } from './converge.ts';
 import { hubRole, ownClusterRole, ownClusterRoleName, roleName, templateOf } from './desired.ts';
-import { BY_TEMPLATE } from './engaged.ts';
+import { BY_TEMPLATE } from './grant-scope.ts';
 import type { Place, Share } from './grants.ts';
 import { drop, hold } from './holding.ts';
 import type { HubPeople } from './people.ts';

@@ -3,7 +3,7 @@ import { isTerminating, membershipOf } from '../engagement/membership.ts';
 import { RoleBindings } from '../engagement/rbac-kinds.ts';
 import type { Conflict } from './converge.ts';
 import { boundRole, roleName, templateOf } from './desired.ts';
-import { BY_NAMESPACE, type GrantScope } from './engaged.ts';
+import { BY_NAMESPACE, type GrantScope } from './grant-scope.ts';
 import { NO_SHARE } from './grants.ts';
 import { hold } from './holding.ts';
 

@@ -11,6 +11,7 @@ import { placeOf, type Standing } from './grants.ts';
 import type { Installed } from './installed.ts';
 import { bindingKey, type HubSays, matters } from './says.ts';
 import type { Sources } from './sources.ts';
+import { KnownSignal } from './until-known.ts';
 
 /** What may have changed on one cluster. */
 export interface PeopleChange {
@@ -46,7 +47,7 @@ export class HubPeople {
   readonly #clusters: Watched<ClusterObject>;
   readonly #kind: Installed;
   readonly #subscribers = new Set<(change: PeopleChange) => void>();
-  readonly #waiting = new Set<() => void>();
+  readonly #whenKnown = new KnownSignal(() => this.known);
   /** uids of accesses that somebody deleted, which was read from the server. */
   readonly #revoked = new Set<string>();
 
@@ -71,8 +72,7 @@ export class HubPeople {
 
   /** As {@link HubSays.onKnown}. */
   onKnown(told: () => void): () => void {
-    this.#waiting.add(told);
-    return () => this.#waiting.delete(told);
+    return this.#whenKnown.subscribe(told);
   }
 
   /** The kind is being uninstalled: accesses that go from now on were not taken from anybody. */
@@ -184,7 +184,7 @@ export class HubPeople {
       const bindings = place ? says.bindingsIn(place.cluster, place) : says.bindingsOf(template ?? '');
       this.#tell(bindings.filter(({ spec }) => template === undefined || spec.roleTemplateName === template));
     });
-    const known = () => this.#tellKnown();
+    const known = this.#whenKnown.partKnown;
     says.onKnown(known);
     this.#clusters.subscribe({ known, applied: () => undefined, deleted: () => undefined });
     this.accesses.subscribe({
@@ -195,10 +195,6 @@ export class HubPeople {
         this.#tell([], [access]);
       },
     });
-  }
-
-  #tellKnown(): void {
-    if (this.known) for (const told of this.#waiting) told();
   }
 
   get #read() {

@@ -1,7 +1,7 @@
 import { type BindingObject, ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure } from './converge.ts';
 import { type Origin, projectRole, projectRoleName } from './desired.ts';
-import { BY_TEMPLATE, type GrantScope } from './engaged.ts';
+import { BY_TEMPLATE, type GrantScope } from './grant-scope.ts';
 import type { Share } from './grants.ts';
 import { drop, hold } from './holding.ts';
 

@@ -11,6 +11,7 @@ import { isGlobal, type Place, placeOf, type Share, type Standing, shareOf, stan
 import type { Installed } from './installed.ts';
 import type { Sources } from './sources.ts';
 import { TemplateBook } from './templates.ts';
+import { KnownSignal } from './until-known.ts';
 
 const BY_PLACE = 'place';
 const BY_ROLE = 'role';
@@ -34,7 +35,7 @@ export class HubSays {
   readonly projects: Watched<Project>;
   readonly #kind: Installed;
   readonly #subscribers = new Set<(change: Change) => void>();
-  readonly #waiting = new Set<() => void>();
+  readonly #whenKnown = new KnownSignal(() => this.known);
   /** Keys and uids of bindings that somebody deleted, which was read from the server. */
   readonly #revoked = new Set<string>();
   /** Templates that do not exist, which was read from the server. */
@@ -191,13 +192,12 @@ export class HubSays {
 
   /** Told each time that {@link known} has become true, but not where a kind was uninstalled and is back. */
   onKnown(told: () => void): () => void {
-    this.#waiting.add(told);
-    return () => this.#waiting.delete(told);
+    return this.#whenKnown.subscribe(told);
   }
 
   /** Begins to tell its subscribers; before that everything is read anew by whoever starts. */
   follow(): void {
-    const known = () => this.#tellKnown();
+    const known = this.#whenKnown.partKnown;
     this.templates.subscribe({
       known,
       applied: (template, old) => this.#templateChanged(template, old),
@@ -254,10 +254,6 @@ export class HubSays {
 
   #emit(change: Change): void {
     for (const subscriber of this.#subscribers) subscriber(change);
-  }
-
-  #tellKnown(): void {
-    if (this.known) for (const told of this.#waiting) told();
   }
 
   get #read() {

@@ -2,7 +2,7 @@ import { jsonEqual } from '#runtime';
 import { ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure, isRight } from './converge.ts';
 import { AGGREGATE_PREFIX, boundRole, roleName, rulesName, templateRoles } from './desired.ts';
-import { BY_TEMPLATE, type GrantScope } from './engaged.ts';
+import { BY_TEMPLATE, type GrantScope } from './grant-scope.ts';
 import { drop, hold } from './holding.ts';
 
 /** Keeps the ClusterRoles of a template as long as it is in use on the cluster, and who has it in all of the cluster. */

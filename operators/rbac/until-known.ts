@@ -7,6 +7,27 @@ export interface Knowable {
   onKnown(told: () => void): () => void;
 }
 
+/** Tells when all parts of something have become known. */
+export class KnownSignal {
+  readonly #isKnown: () => boolean;
+  readonly #waiting = new Set<() => void>();
+
+  constructor(isKnown: () => boolean) {
+    this.#isKnown = isKnown;
+  }
+
+  /** To be called when a part has become known. */
+  readonly partKnown = (): void => {
+    if (this.#isKnown()) for (const told of this.#waiting) told();
+  };
+
+  /** As {@link Knowable.onKnown}. */
+  subscribe(told: () => void): () => void {
+    this.#waiting.add(told);
+    return () => this.#waiting.delete(told);
+  }
+}
+
 /** How soon is asked again where nobody tells: a kind that was uninstalled and is back. */
 const RETRY_MS = 5_000;
 
