@@ -34,6 +34,8 @@ export interface PersonFacts {
 /** Reasons of Ready of a ClusterAccess that is over for good. */
 export const OVER = ['Expired', 'NoLongerBound', 'CredentialsDeleted'] as const;
 
+const MOST_FIRST: readonly Standing[] = ['granted', 'coming', 'kept'];
+
 const BY_ACCOUNT = 'account';
 const BY_NAMED = 'named';
 const BY_UID = 'uid';
@@ -129,7 +131,7 @@ export class HubPeople {
     const name = accesses[0]?.spec.user ?? users.find(user => user !== undefined);
     if (name === undefined || this.isLocal(cluster)) return { person: undefined, standing: 'none' };
     const groups = accesses.filter(access => this.standing(access) !== 'none').flatMap(({ spec }) => spec.groups ?? []);
-    const standing = standings.includes('granted') ? 'granted' : standings.includes('kept') ? 'kept' : 'none';
+    const standing = MOST_FIRST.find(each => standings.includes(each)) ?? 'none';
     return { person: { name, groups: [...new Set(groups)].sort() }, standing };
   }
 

@@ -11,7 +11,10 @@ import { accountName, accountRoleName } from '../../operators/rbac/account.ts';
 import { AccessFleet, account, group, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
+import { post } from './agent-requests.ts';
+import { aBinding, bindingsIn, dryRun } from './policy-hub.ts';
 
+const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const READ_NODES = { verbs: ['get', 'list'], apiGroups: [''], resources: ['nodes'] };
 const HERE = { namespace: 'c-edge-1' };
 const USERS = 'paddock-users';
@@ -49,6 +52,26 @@ async function untilAccount(name: string, there: boolean): Promise<void> {
   const wanted = there ? 3 : 0;
   const what = `${name} has ${there ? 'an' : 'no'} account`;
   await eventually(async () => (await accountOf(name)).length === wanted, { ...WITHIN, what });
+}
+
+/** From now on bindings of this name get no finalizer in the hub; resolves when its API server holds to it. */
+async function refuseFinalizers(name: string): Promise<void> {
+  const admin = fleet.personInHub('an-admin', ['system:masters']);
+  const metadata = { name: 'no-finalizers' };
+  const resources = { apiGroups: ['paddock.dev'], apiVersions: ['v1alpha1'], resources: ['roletemplatebindings'] };
+  const spec = {
+    matchConstraints: { resourceRules: [{ ...resources, operations: ['CREATE', 'UPDATE'] }] },
+    matchConditions: [{ name: 'it', expression: `object.metadata.name == '${name}'` }],
+    validations: [{ expression: '!has(object.metadata.finalizers)' }],
+  };
+  await admin.send(post(`${ADMISSION}/validatingadmissionpolicies`, { metadata, spec }));
+  const inForce = { metadata, spec: { policyName: metadata.name, validationActions: ['Deny'] } };
+  await admin.send(post(`${ADMISSION}/validatingadmissionpolicybindings`, inForce));
+  const unheld = aBinding('node-reader', { cluster: { name: 'edge-1' } }, { name });
+  const held = { ...unheld, metadata: { name, finalizers: ['a.example/hold'] } };
+  const request = post(bindingsIn(HERE.namespace), held);
+  const isRefused = async () => (await admin.send(dryRun(request))).status === 422;
+  await eventually(isRefused, { ...WITHIN, what: 'finalizers are refused' });
 }
 
 describe('the account of somebody whom a binding names', () => {
@@ -94,6 +117,25 @@ describe('the account of somebody whom a binding names', () => {
     expect(await accountOf('bert')).toEqual([]);
     const { items } = await fleet.downstream.list(ServiceAccounts, ANCHORS);
     expect(items).toEqual([]);
+  });
+
+  test('may do nothing before its binding has the finalizer that takes it back, and goes with the binding', async () => {
+    await refuseFinalizers('unheld');
+    const gail = fleet.person('gail');
+    const binding = await fleet.bind('unheld', 'node-reader', [user('gail')]);
+
+    const what = 'all is made that gives nothing';
+    await eventually(async () => (await accountOf('gail')).join() === 'account,role', { ...WITHIN, what });
+    const marker = await fleet.bind('marker', 'node-reader', [user('hugo')]);
+    await marker.condition('Ready', 'True');
+    expect((await binding.read()).metadata.finalizers).toBeUndefined();
+    expect(await accountOf('gail')).toEqual(['account', 'role']);
+    expect(await gail.may('list nodes')).toBe(false);
+    await binding.delete();
+    await untilAccount('gail', false);
+
+    await marker.delete();
+    await marker.gone();
   });
 
   test('is restored when it is deleted or may more than it should', async () => {
