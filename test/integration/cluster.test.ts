@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ClusterResource, LABEL_CLUSTER } from '#api';
 import { Namespaces } from '#runtime';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, untilStill } from '../support/eventually.ts';
 import { type Fleet, SecretType, type Site, startFleet } from '../support/fleet.ts';
 import type { RunningOperators } from '../support/operators.ts';
 import { ClusterFixture, editedKubeconfig } from './cluster-fixture.ts';
@@ -111,6 +111,7 @@ describe('a pushed Cluster', () => {
   });
 
   test('stays connected when its credential is replaced by another that works', async () => {
+    await untilStill(() => operator.writes.length);
     const before = await clusters.get('edge-1');
     const other = edge.controlPlane.kubeconfigFor({ user: 'paddock', groups: ['system:masters'] });
     const writes = operator.writes.length;
@@ -119,8 +120,8 @@ describe('a pushed Cluster', () => {
     await clusters.putKubeconfig('edge-1', other);
 
     await eventually(async () => (await heartbeats()) >= start + 2, { timeoutMs: 30_000, what: 'two heartbeats' });
-    expect((await clusters.get('edge-1')).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
     expect(writesSince(writes)).toEqual([]);
+    expect((await clusters.get('edge-1')).metadata.resourceVersion).toBe(before.metadata.resourceVersion);
   });
 
   test('takes a Secret as Cluster API writes it', async () => {

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LABEL_CLUSTER, LABEL_PROJECT_HOME, LABEL_SHARED } from '#api';
 import { Namespaces } from '#runtime';
-import { edit, find } from '../support/cluster-objects.ts';
+import { edit, find, WITHIN_MS } from '../support/cluster-objects.ts';
+import { eventually } from '../support/eventually.ts';
 import { aConfigMap, aNamespace, aSecret, base64, type ContentBuilder, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 import type { ProjectUnderTest } from '../support/project-under-test.ts';
@@ -82,6 +83,11 @@ describe('a source that is no one else’s business', () => {
     await project.members(['refused-ca-1']);
     const configMap = aConfigMap('kube-root-ca.crt');
     const before = await project.copy(configMap, 'refused-ca-1');
+    const inHub = () => find(fleet.hub, configMap, project.home);
+    await eventually(inHub, {
+      timeoutMs: WITHIN_MS,
+      what: 'Kubernetes has made one in the project’s namespace as well',
+    });
 
     await project.changeSource(configMap, { metadata: { labels: { [LABEL_SHARED]: 'true' } } });
     await project.settle(['refused-ca-1'], aSecret('marker'));
