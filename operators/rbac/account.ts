@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ANNOTATION_OWNER_UID, LABEL_OWNER, marks, USERS_NAMESPACE } from '#api';
 import { type KubeObject, keyOf } from '#runtime';
 import { type BindingObject, RBAC_GROUP, type RoleObject } from '../engagement/rbac-kinds.ts';
@@ -25,7 +25,7 @@ export interface Person {
 
 /** The name of a user's ServiceAccount in namespace `paddock-users`: the same for the same bytes, on every cluster. */
 export function accountName(user: string): string {
-  return `u-${createHash('sha256').update(user, 'utf8').digest('hex').slice(0, 32)}`;
+  return `u-${hash('sha256', user, 'hex').slice(0, 32)}`;
 }
 
 /** The Secret that is a ClusterAccess's: in the hub it holds the kubeconfig, downstream its token is bound to it. */

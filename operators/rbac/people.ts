@@ -34,8 +34,6 @@ export interface PersonFacts {
 /** Reasons of Ready of a ClusterAccess that is over for good. */
 export const OVER = ['Expired', 'NoLongerBound', 'CredentialsDeleted'] as const;
 
-const MOST_FIRST: readonly Standing[] = ['granted', 'coming', 'kept'];
-
 const BY_ACCOUNT = 'account';
 const BY_NAMED = 'named';
 const BY_UID = 'uid';
@@ -123,15 +121,11 @@ export class HubPeople {
     const key = `${cluster}/${account}`;
     const bindings = this.#says.bindings.byIndex(BY_ACCOUNT, key);
     const accesses = this.accesses.byIndex(BY_ACCOUNT, key);
-    const standings = [
-      ...bindings.map(binding => this.#says.standing(binding)),
-      ...accesses.map(access => this.standing(access)),
-    ];
-    const users = bindings.map(binding => usersOf(binding).get(account));
-    const name = accesses[0]?.spec.user ?? users.find(user => user !== undefined);
+    const [binding] = bindings;
+    const name = accesses[0]?.spec.user ?? (binding && usersOf(binding).get(account));
     if (name === undefined || this.isLocal(cluster)) return { person: undefined, standing: 'none' };
     const groups = accesses.filter(access => this.standing(access) !== 'none').flatMap(({ spec }) => spec.groups ?? []);
-    const standing = MOST_FIRST.find(each => standings.includes(each)) ?? 'none';
+    const standing = mostOf(this.#standings(bindings, accesses));
     return { person: { name, groups: [...new Set(groups)].sort() }, standing };
   }
 
@@ -207,6 +201,11 @@ export class HubPeople {
     return this.accesses.list().filter(access => clusterOfAccess(access) === cluster);
   }
 
+  *#standings(bindings: readonly RoleTemplateBinding[], accesses: readonly ClusterAccess[]): Iterable<Standing> {
+    for (const binding of bindings) yield this.#says.standing(binding);
+    for (const access of accesses) yield this.standing(access);
+  }
+
   #tell(
     bindings: readonly RoleTemplateBinding[],
     accesses: readonly ClusterAccess[] = [],
@@ -249,6 +248,18 @@ export function accessKey(access: ClusterAccess): string {
 export function isOver({ status }: ClusterAccess): boolean {
   const reason = findCondition(status?.conditions, 'Ready')?.reason;
   return OVER.some(over => over === reason);
+}
+
+const BY_RANK: readonly Standing[] = ['none', 'kept', 'coming', 'granted'];
+
+/** The one that gives most; when that is all, no more are asked for. */
+function mostOf(standings: Iterable<Standing>): Standing {
+  let most = 0;
+  for (const standing of standings) {
+    most = Math.max(most, BY_RANK.indexOf(standing));
+    if (standing === 'granted') break;
+  }
+  return BY_RANK[most] ?? 'none';
 }
 
 const clusterOf = (binding: RoleTemplateBinding) => placeOf(binding)?.cluster;

@@ -108,8 +108,12 @@ export class HubSays {
 
   /** Who has the role in the place. */
   share(place: Place, template: string): Share {
-    const bindings = this.bindingsIn(place.cluster, place).filter(({ spec }) => spec.roleTemplateName === template);
-    return shareOf(bindings, binding => this.standing(binding));
+    return shareOf(this.#bindingsOf(place, template), binding => this.standing(binding));
+  }
+
+  /** Somebody is given the role in the place. */
+  isGiven(place: Place, template: string): boolean {
+    return this.#bindingsOf(place, template).some(binding => this.standing(binding) === 'granted');
   }
 
   standing(binding: RoleTemplateBinding): Standing {
@@ -221,6 +225,10 @@ export class HubSays {
       },
       deleted: project => this.#projectChanged(project),
     });
+  }
+
+  #bindingsOf(place: Place, template: string): RoleTemplateBinding[] {
+    return this.bindingsIn(place.cluster, place).filter(({ spec }) => spec.roleTemplateName === template);
   }
 
   #stands(cluster: string, project: string): boolean {

@@ -74,7 +74,7 @@ async function dropRoles(scope: GrantScope, template: string): Promise<void> {
 /** Somebody is bound to the template on this cluster, or is to be. */
 function isBound({ says, cluster, bindings, clusterBindings }: GrantScope, template: string): boolean {
   if ([bindings, clusterBindings].some(informer => informer.byIndex(BY_TEMPLATE, template).length > 0)) return true;
-  return says.placesOf(cluster.name, template).some(place => says.share(place, template).granted.length > 0);
+  return says.placesOf(cluster.name, template).some(place => says.isGiven(place, template));
 }
 
 /** It is bound, or one that inherits it is. */
