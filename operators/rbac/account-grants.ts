@@ -52,7 +52,6 @@ const REMEMBERED_MS = 15_000;
 /**
  * A person's ServiceAccount and what it may: to be that person. It comes with the first binding or access and goes
  * with the last. An account that was not made for this Cluster is given nothing: whoever made it may have a token of it.
- * Of one that is coming all is made but the ClusterRoleBinding, without which it may do nothing.
  */
 export async function reconcileAccount(scope: PeopleScope, account: string): Promise<AccountOutcome> {
   const { people, origin, phase, client, signal, roles, clusterBindings } = scope;
@@ -62,17 +61,20 @@ export async function reconcileAccount(scope: PeopleScope, account: string): Pro
     return DONE;
   }
   const name = accountRoleName(account);
-  const gives = phase === 'granting' && standing === 'granted';
-  const had = roles.get({ name });
-  if (!gives && had) await ensure(client, ClusterRoles, accountRole(narrowed(person, had), origin), had, signal);
-  if (phase === 'revoking' || standing === 'kept') return DONE;
-  const waiting = await takeAccount(scope, accountObject(person, origin));
+  const role = roles.get({ name });
+  if (phase === 'revoking' || standing === 'kept') {
+    const less = role && accountRole(narrowed(person, role), origin);
+    if (less) await ensure(client, ClusterRoles, less, role, signal);
+    return DONE;
+  }
+  const wanted = accountObject(person, origin);
+  const waiting = await takeAccount(scope, wanted);
   if (waiting) return waiting;
-  const [role, binding] = [roles.get({ name }), clusterBindings.get({ name })];
-  const isIdle = role === undefined && binding === undefined;
+  const binding = clusterBindings.get({ name });
+  const [wantedRole, wantedBinding] = [accountRole(person, origin), accountBinding(person, origin)];
   const conflicts = await Promise.all([
-    gives || isIdle ? ensure(client, ClusterRoles, accountRole(person, origin), role, signal) : undefined,
-    gives ? ensure(client, ClusterRoleBindings, accountBinding(person, origin), binding, signal) : undefined,
+    ensure(client, ClusterRoles, wantedRole, role, signal),
+    ensure(client, ClusterRoleBindings, wantedBinding, binding, signal),
   ]);
   return { conflicts: conflicts.filter(conflict => conflict !== undefined) };
 }
@@ -135,7 +137,7 @@ export async function reconcileAnchor(scope: PeopleScope, uid: string): Promise<
     return DONE;
   }
   const account = accounts.get({ namespace: USERS_NAMESPACE, name: accountName(access.spec.user) });
-  if (standing !== 'granted' || phase === 'revoking' || !account || !isOfOrigin(account, origin)) return DONE;
+  if (standing === 'kept' || phase === 'revoking' || !account || !isOfOrigin(account, origin)) return DONE;
   const wanted = accessAnchor(uid, account, origin);
   if (isRight(known, wanted)) return DONE;
   // another one would not make a token good again that was bound to the one that is gone

@@ -26,9 +26,7 @@ describe('what a binding means', () => {
   const annotations = { 'paddock.dev/paused': 'true' };
   test.each<[string, object, { known: boolean; revoked: boolean }, Standing]>([
     ['with its finalizer', {}, { known: true, revoked: false }, 'granted'],
-    ['without it yet', { finalizers: [] }, { known: true, revoked: false }, 'coming'],
-    ['without it yet, paused', { finalizers: [], annotations }, { known: true, revoked: false }, 'kept'],
-    ['without it yet, of a template that is not known', { finalizers: [] }, { known: false, revoked: false }, 'kept'],
+    ['without it yet', { finalizers: [] }, { known: true, revoked: false }, 'kept'],
     ['deleted, without it', { finalizers: [], deletionTimestamp }, { known: true, revoked: false }, 'none'],
     ['of a template that is not known', {}, { known: false, revoked: false }, 'kept'],
     ['paused', { annotations }, { known: true, revoked: false }, 'kept'],

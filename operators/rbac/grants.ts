@@ -42,9 +42,7 @@ export function isGlobal({ metadata, spec }: RoleTemplateBinding): boolean {
 export type Standing =
   /** They have the role. */
   | 'granted'
-  /** They are to have it as soon as the binding has its finalizer. Until then who has it keeps it, nobody gets it. */
-  | 'coming'
-  /** Who has it keeps it, nobody gets it: the binding is paused, or it is not known what it says. */
+  /** Who has it keeps it, nobody gets it: the binding is new or paused, or it is not known what it says. */
   | 'kept'
   /** They do not have it by this binding. */
   | 'none';
@@ -60,11 +58,10 @@ export interface StandingFacts {
  * Given is only what the finalizer takes back; a binding made anew under its name, which lacks it for a moment, lets
  * people keep what they have. Pausing delays no revocation.
  */
-export function standingOf({ metadata }: RoleTemplateBinding, { known, revoked }: StandingFacts): Standing {
-  const isHeld = hasFinalizer({ metadata }, FINALIZER);
-  if (metadata.deletionTimestamp) return !isHeld || revoked ? 'none' : 'kept';
-  if (!known || isPaused(metadata)) return 'kept';
-  return isHeld ? 'granted' : 'coming';
+export function standingOf(binding: RoleTemplateBinding, { known, revoked }: StandingFacts): Standing {
+  if (!hasFinalizer(binding, FINALIZER)) return binding.metadata.deletionTimestamp ? 'none' : 'kept';
+  if (binding.metadata.deletionTimestamp) return revoked ? 'none' : 'kept';
+  return known && !isPaused(binding.metadata) ? 'granted' : 'kept';
 }
 
 /** Who has a role in one place, by all bindings that give it there. */
@@ -81,12 +78,9 @@ export function shareOf(
   bindings: readonly RoleTemplateBinding[],
   standing: (binding: RoleTemplateBinding) => Standing,
 ) {
-  const subjects = (...standings: readonly Standing[]) =>
-    bindings.filter(binding => standings.includes(standing(binding))).flatMap(({ spec }) => spec.subjects);
-  return {
-    granted: merged(subjects('granted')),
-    kept: new Set(subjects('kept', 'coming').map(subjectKey)),
-  } satisfies Share;
+  const subjects: Record<Standing, RoleTemplateBinding['spec']['subjects']> = { granted: [], kept: [], none: [] };
+  for (const binding of bindings) subjects[standing(binding)].push(...binding.spec.subjects);
+  return { granted: merged(subjects.granted), kept: new Set(subjects.kept.map(subjectKey)) } satisfies Share;
 }
 
 /** Who should have the role, where these have it now. */

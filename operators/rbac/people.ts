@@ -250,7 +250,7 @@ export function isOver({ status }: ClusterAccess): boolean {
   return OVER.some(over => over === reason);
 }
 
-const BY_RANK: readonly Standing[] = ['none', 'kept', 'coming', 'granted'];
+const BY_RANK: readonly Standing[] = ['none', 'kept', 'granted'];
 
 /** The one that gives most; when that is all, no more are asked for. */
 function mostOf(standings: Iterable<Standing>): Standing {
