@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Namespaces } from '#runtime';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
 import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, untilStill } from '../support/eventually.ts';
 import { type Fleet, type Site, startFleet } from '../support/fleet.ts';
 import { type RunningOperators, startOperators } from '../support/operators.ts';
 import { ClusterFixture } from './cluster-fixture.ts';
@@ -48,6 +48,7 @@ test('a claim taken over is reported at once', async () => {
 });
 
 test('a second Cluster of the same server is refused, the first undisturbed', async () => {
+  await untilStill(() => operator.writes.length);
   const claim = await edge.client.get(ConfigMaps, CLAIM);
   const writes = operator.writes.length;
 
@@ -80,6 +81,7 @@ describe('a second hub', () => {
   });
 
   test('is refused a downstream that has a hub, and writes nothing there', async () => {
+    await untilStill(() => operator.writes.length);
     const before = await clusters.get('edge-1');
     const claim = await edge.client.get(ConfigMaps, CLAIM);
     await others.createPushed('mine');

@@ -170,6 +170,7 @@ describe('a pushed Cluster', () => {
   });
 
   test('causes no write while its heartbeats go on', async () => {
+    await untilStill(() => operator.writes.length);
     const settled = await clusters.get('edge-1');
     const writes = operator.writes.length;
     const start = await heartbeats();
