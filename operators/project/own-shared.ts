@@ -8,6 +8,7 @@ import {
   Namespaces,
   systemClock,
 } from '#runtime';
+import { hasHome } from '../engagement/project-home.ts';
 import { type HomeState, homeState } from './home.ts';
 import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
 import { homeOf, homeProjectKey, SHARED, type Shared, type SharedObjects } from './shared.ts';
@@ -56,10 +57,9 @@ export class OwnSharedObjects implements SharedObjects {
     this.#listeners.add(changed);
   }
 
-  /** From when the hub has made the namespace, and so is about to let the agent read there. */
   #watch(project: Project): void {
     const namespace = homeOf(project);
-    if (this.#homes.has(namespace) || project.status?.namespace === undefined) return;
+    if (this.#homes.has(namespace) || !hasHome(project)) return;
     const changed = () => {
       for (const listener of this.#listeners) listener(homeProjectKey(namespace) ?? '');
     };

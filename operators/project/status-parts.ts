@@ -8,6 +8,7 @@ import {
   jsonEqual,
   mergeConditions,
 } from '#runtime';
+import { isHomeless } from '../engagement/project-home.ts';
 import {
   countsOf,
   type Facts,
@@ -55,8 +56,8 @@ export function isDetached({ status }: Project): boolean {
 }
 
 /** The agent has not looked at the project yet, or not since the hub's operator had something to say. */
-export function isUnseenByAgent({ status }: Project): boolean {
-  return findCondition(status?.conditions, 'Ready') === undefined;
+export function isUnseenByAgent(project: Project): boolean {
+  return findCondition(project.status?.conditions, 'Ready') === undefined || isHomeless(project);
 }
 
 export interface HubPart {

@@ -9,12 +9,10 @@ import {
   RoleTemplateBindingResource,
   RoleTemplateResource,
 } from '#api';
-import { type Cluster, findCondition, type Watched, WatchedTogether } from '#runtime';
+import { type Cluster, type Watched, WatchedTogether } from '#runtime';
+import { hasHome } from '../engagement/project-home.ts';
 import { InstalledAsTold } from './installed.ts';
 import type { Sources } from './sources.ts';
-
-/** Where Ready of a Project says that its namespace is not its own: an agent may not read there, and nobody binds there. */
-const HOMELESS = ['NamespacePending', 'NamespaceConflict'];
 
 /** What an agent may read of it: its cluster's namespace in the hub, and those of its projects, each by itself. */
 export function agentSources(
@@ -45,10 +43,4 @@ export function agentSources(
     clusters,
     installed: { bindings: new InstalledAsTold(bindings), accesses: new InstalledAsTold(accesses) },
   };
-}
-
-/** The hub has made the namespace, and so is about to let the agent read there. */
-function hasHome({ status }: Project): boolean {
-  const { reason = '' } = findCondition(status?.conditions, 'Ready') ?? {};
-  return status?.namespace !== undefined && !HOMELESS.includes(reason);
 }
