@@ -8,7 +8,8 @@ import { apply, get, jsonPatch, PADDOCK, paddock, patch, post, put, remove } fro
 
 const WITHIN = { timeoutMs: 30_000 };
 export const RBAC = '/apis/rbac.authorization.k8s.io/v1';
-const POLICY_BINDINGS = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
+export const POLICIES = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies';
+export const POLICY_BINDINGS = '/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings';
 export const NAMESPACES = '/api/v1/namespaces';
 
 /** As a ClusterRole says it. */
@@ -170,6 +171,24 @@ export function aBinding(
 
 export const ALICE = { kind: 'User', name: 'alice' };
 export const bindingsIn = (namespace: string) => paddock(namespace, 'roletemplatebindings');
+
+/** Has the API server deny what a policy of this spec refuses; resolves when it holds to that, which the request shows. */
+export async function deny(admin: Person, { name, spec, refused, timeoutMs }: Denial): Promise<void> {
+  const metadata = { name };
+  await admin.send(post(POLICIES, { metadata, spec }));
+  await admin.send(post(POLICY_BINDINGS, { metadata, spec: { policyName: name, validationActions: ['Deny'] } }));
+  const isRefused = async () => (await admin.send(dryRun(refused))).status === 422;
+  await eventually(isRefused, { timeoutMs, what: `${refused.method} ${refused.path} is refused` });
+}
+
+export interface Denial {
+  readonly name: string;
+  /** Of the ValidatingAdmissionPolicy. */
+  readonly spec: object;
+  /** A request that is to be refused. */
+  readonly refused: UserRequest;
+  readonly timeoutMs: number;
+}
 
 /** The same request, of which nothing stays; admission is asked as ever. */
 export function dryRun(request: UserRequest): UserRequest {

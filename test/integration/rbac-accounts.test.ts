@@ -12,9 +12,8 @@ import { AccessFleet, account, group, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
 import { post } from './agent-requests.ts';
-import { aBinding, bindingsIn, dryRun } from './policy-hub.ts';
+import { aBinding, bindingsIn, deny } from './policy-hub.ts';
 
-const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 const READ_NODES = { verbs: ['get', 'list'], apiGroups: [''], resources: ['nodes'] };
 const HERE = { namespace: 'c-edge-1' };
 const USERS = 'paddock-users';
@@ -57,21 +56,15 @@ async function untilAccount(name: string, there: boolean): Promise<void> {
 /** From now on bindings of this name get no finalizer in the hub; resolves when its API server holds to it. */
 async function refuseFinalizers(name: string): Promise<void> {
   const admin = fleet.personInHub('an-admin', ['system:masters']);
-  const metadata = { name: 'no-finalizers' };
   const resources = { apiGroups: ['paddock.dev'], apiVersions: ['v1alpha1'], resources: ['roletemplatebindings'] };
   const spec = {
     matchConstraints: { resourceRules: [{ ...resources, operations: ['CREATE', 'UPDATE'] }] },
     matchConditions: [{ name: 'it', expression: `object.metadata.name == '${name}'` }],
     validations: [{ expression: '!has(object.metadata.finalizers)' }],
   };
-  await admin.send(post(`${ADMISSION}/validatingadmissionpolicies`, { metadata, spec }));
-  const inForce = { metadata, spec: { policyName: metadata.name, validationActions: ['Deny'] } };
-  await admin.send(post(`${ADMISSION}/validatingadmissionpolicybindings`, inForce));
   const unheld = aBinding('node-reader', { cluster: { name: 'edge-1' } }, { name });
   const held = { ...unheld, metadata: { name, finalizers: ['a.example/hold'] } };
-  const request = post(bindingsIn(HERE.namespace), held);
-  const isRefused = async () => (await admin.send(dryRun(request))).status === 422;
-  await eventually(isRefused, { ...WITHIN, what: 'finalizers are refused' });
+  await deny(admin, { name: 'no-finalizers', spec, refused: post(bindingsIn(HERE.namespace), held), ...WITHIN });
 }
 
 describe('the account of somebody whom a binding names', () => {
