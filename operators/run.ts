@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { fieldManager, GROUP, SYSTEM_NAMESPACE } from '#api';
-import { type Credentials, type Logger, Manager, type ManagerOptions, type TransportOptions } from '#runtime';
+import {
+  type Credentials,
+  type Logger,
+  Manager,
+  type ManagerOptions,
+  type ServingOptions,
+  type TransportOptions,
+} from '#runtime';
 import { setUpCluster } from './cluster/main.ts';
 import { setUpProject } from './project/main.ts';
 import { setUpRbac } from './rbac/main.ts';
@@ -29,7 +36,8 @@ export interface RunOptions
   readonly identity?: string;
   /** Where the leases live [paddock-system]. */
   readonly namespace?: string;
-  readonly healthPort?: number;
+  /** Where /healthz, /readyz and /metrics are served [nowhere]. */
+  readonly serving?: ServingOptions;
   /** Timings of leader election; `false` for a single process in a test. */
   readonly leaderElection?:
     | false
@@ -43,7 +51,7 @@ export interface RunOptions
  * after a stop in good order; rejects when the process must end.
  */
 export async function runOperators(options: RunOptions, stop: AbortSignal): Promise<void> {
-  const { operators, hubCredentials, log, healthPort, timings, freeze, transport, hubAddress, agentImage } = options;
+  const { operators, hubCredentials, log, serving, timings, freeze, transport, hubAddress, agentImage } = options;
   const identity = options.identity ?? `${hostname()}_${randomBytes(6).toString('hex')}`;
   const names = operators.map(operator => fieldManager(operator));
   const election = options.leaderElection;
@@ -54,7 +62,7 @@ export async function runOperators(options: RunOptions, stop: AbortSignal): Prom
     identity,
     log,
     ...transport,
-    ...(healthPort === undefined ? {} : { healthPort }),
+    ...(serving ? { serving } : {}),
     ...(timings ? { timings } : {}),
     ...(freeze === undefined ? {} : { freeze }),
     ...(election === false

@@ -4,11 +4,12 @@ import { Cluster, type ClusterOptions } from './cluster.ts';
 import { Clusters } from './clusters.ts';
 import type { Credentials } from './credentials.ts';
 import { errorMessage, WriteRefusedError } from './errors.ts';
-import { HealthServer } from './health.ts';
+import { HealthServer, type ServingOptions } from './health.ts';
 import { LeaderElection, type LeaderElectionOptions, type Renewal } from './leader.ts';
 import type { Logger } from './log.ts';
 import { collectProcessMetrics } from './metrics.ts';
 import { Recorder } from './recorder.ts';
+import { RequestAuthorizer } from './request-authorizer.ts';
 import { Transport } from './transport.ts';
 
 export interface ManagerOptions extends Omit<ClusterOptions, 'name' | 'writeGuard' | 'onReplaced'> {
@@ -22,11 +23,14 @@ export interface ManagerOptions extends Omit<ClusterOptions, 'name' | 'writeGuar
     /** One lease for each operator in the process, so that running them apart or together excludes the other. */
     readonly names: readonly string[];
   };
-  /** Port of /healthz, /readyz and /metrics; none is opened without it. */
-  readonly healthPort?: number;
+  /** Where /healthz, /readyz and /metrics are served; nowhere without it. */
+  readonly serving?: ServingOptions;
   /** How long running reconciles may take to end after a stop [30 s]. */
   readonly gracefulStopMs?: number;
 }
+
+/** Requests in flight to the API server that reviews the tokens of those who read metrics. */
+const REVIEWS = 4;
 
 /** Something that runs while this process leads. */
 export interface Runnable {
@@ -47,6 +51,8 @@ export class Manager {
   readonly #fatal = new AbortController();
   readonly #leases: readonly LeaderElection[];
   readonly #leaseTransport: Transport;
+  /** Asks the API server of the cluster that the process runs in about those who read metrics. */
+  readonly #reviewTransport: Transport;
   #working = false;
 
   constructor(options: ManagerOptions) {
@@ -57,6 +63,7 @@ export class Manager {
     const transport = new Transport({ credentials, maxInFlight: 1 + names.length });
     const client = new Client(transport, { fieldManager: options.fieldManager });
     this.#leaseTransport = transport;
+    this.#reviewTransport = new Transport({ credentials, maxInFlight: REVIEWS });
     // in one order everywhere, so that two processes never hold half each
     this.#leases = [...names].sort().map(name => new LeaderElection({ ...timings, name, client, identity, log }));
     this.hub = new Cluster({
@@ -110,7 +117,7 @@ export class Manager {
       await health?.stop();
       await Promise.all(this.clusters.list().map(({ name }) => this.clusters.disengage(name)));
       await this.hub.stop();
-      await this.#leaseTransport.close();
+      await Promise.all([this.#leaseTransport.close(), this.#reviewTransport.close()]);
     }
     if (this.#fatal.signal.aborted) throw this.#fatal.signal.reason;
   }
@@ -166,11 +173,13 @@ export class Manager {
   }
 
   async #startHealth(): Promise<HealthServer | undefined> {
-    const { healthPort: port } = this.#options;
-    if (port === undefined) return undefined;
-    const server = new HealthServer({ port, notReady: () => this.#notReady() });
-    const actual = await server.start();
-    this.log.info({ port: actual }, 'serving /healthz, /readyz and /metrics');
+    const { serving, fieldManager, log, clock = systemClock } = this.#options;
+    if (!serving) return undefined;
+    const client = new Client(this.#reviewTransport, { fieldManager });
+    const authorizer = new RequestAuthorizer({ client, clock });
+    const server = new HealthServer({ ...serving, authorizer, log, notReady: () => this.#notReady() });
+    const port = await server.start();
+    this.log.info({ port, address: serving.address }, 'serving /healthz, /readyz and /metrics');
     return server;
   }
 

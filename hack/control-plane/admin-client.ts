@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:https';
 import { text } from 'node:stream/consumers';
-import type { KeyPair } from './certificates.ts';
+import type { KeyPair } from '../../runtime/certificates.ts';
 
 export interface AdminRequest {
   readonly method?: 'GET' | 'POST' | 'DELETE';

@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import type { KeyPair } from './certificates.ts';
+import type { KeyPair } from '../../runtime/certificates.ts';
 
 export interface KubeconfigParts {
   /** Name of the cluster and of the context. */

@@ -1,6 +1,13 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { issue, type KeyPair, type LeafRequest, newAuthority, newSigningKey, type Subject } from './certificates.ts';
+import {
+  issue,
+  type KeyPair,
+  type LeafRequest,
+  newAuthority,
+  newSigningKey,
+  type Subject,
+} from '../../runtime/certificates.ts';
 import { writeFileAtomically } from './files.ts';
 
 /** The API server's address inside the cluster: the first of its service range. */

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { expect, test } from '@jest/globals';
-import { newAuthority } from '../../hack/control-plane/certificates.ts';
+import { newAuthority } from '../../runtime/certificates.ts';
 import { certificatesOf } from './certificates.ts';
 
 const { certPem: ca } = newAuthority('one');

@@ -10,6 +10,7 @@ import {
   type Logger,
   Manager,
   type ManagerOptions,
+  type ServingOptions,
   systemClock,
   Transport,
   type TransportOptions,
@@ -32,7 +33,8 @@ export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'>
   readonly log: Logger;
   /** Unique among replicas [host name and a random part]. */
   readonly identity?: string;
-  readonly healthPort?: number;
+  /** Where /healthz, /readyz and /metrics are served [nowhere]. */
+  readonly serving?: ServingOptions;
   /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
   readonly systemNamespaces?: readonly string[];
   /** Of Paddock; shown in the Cluster's status. */
@@ -97,8 +99,7 @@ interface Work extends AgentOptions {
 }
 
 async function work(options: Work, stop: AbortSignal): Promise<void> {
-  const { downstream, credential, registration, identity, log, clock, healthPort, timings, freeze, transport } =
-    options;
+  const { downstream, credential, registration, identity, log, clock, serving, timings, freeze, transport } = options;
   const { cluster: name, clusterUid, hub: hubUid } = registration;
   const end = new AbortController();
   const hubCluster = new HubCluster({
@@ -124,7 +125,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
       namespace: SYSTEM_NAMESPACE,
       names: [LEASE],
     },
-    ...(healthPort === undefined ? {} : { healthPort }),
+    ...(serving ? { serving } : {}),
     ...(timings ? { timings } : {}),
     ...(freeze === undefined ? {} : { freeze }),
   });

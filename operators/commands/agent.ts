@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { kubeConfigCredentials, loadKubeConfig } from '#runtime';
 import { runAgent } from '../agent/run.ts';
 import { VERSION } from '../version.ts';
-import { COMMON_FLAGS, COMMON_USAGE, type Command, loggerAt, parseNamespaces, parsePort } from './command.ts';
+import { COMMON_FLAGS, COMMON_USAGE, type Command, loggerAt, parseNamespaces, parseServing } from './command.ts';
 
 export const AGENT_USAGE = `Usage: paddock agent [flags]
 
@@ -19,7 +19,7 @@ export function agentCommand(args: readonly string[]): Command {
   const { values } = parseArgs({ args: [...args], options: COMMON_FLAGS });
   const { kubeconfig, identity } = values;
   const settings = {
-    healthPort: parsePort(values['metrics-port']),
+    serving: parseServing(values),
     systemNamespaces: parseNamespaces(values['system-namespaces']),
     ...(identity ? { identity } : {}),
   };

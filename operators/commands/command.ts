@@ -1,5 +1,6 @@
+import { isIP } from 'node:net';
 import type { ParseArgsConfig } from 'node:util';
-import { createLogger, type Logger } from '#runtime';
+import { createLogger, errorMessage, isLoopback, type Logger, readCertificate, type ServingOptions } from '#runtime';
 
 /** The command line makes no sense; the message says which part of it and what it must be. */
 export class UsageError extends Error {
@@ -18,17 +19,51 @@ export const COMMON_FLAGS = {
   kubeconfig: { type: 'string' },
   identity: { type: 'string' },
   'system-namespaces': { type: 'string', default: '' },
+  'metrics-address': { type: 'string', default: '127.0.0.1' },
   'metrics-port': { type: 'string', default: '8080' },
+  'tls-cert-file': { type: 'string' },
+  'tls-private-key-file': { type: 'string' },
   'log-level': { type: 'string', default: 'info' },
 } as const satisfies ParseArgsConfig['options'];
 
 export const COMMON_USAGE = `  --identity NAME        unique among replicas; default: the host name and a random part
   --system-namespaces NAMES  namespaces of project system beside kube-*: names with commas between, each may end in *
-  --metrics-port PORT    /healthz, /readyz and /metrics; 0 takes a free port; default: 8080
+  --metrics-address IP   where /healthz, /readyz and /metrics are served; default: 127.0.0.1, in plain HTTP. On an address
+                         that others reach, such as 0.0.0.0 or ::, it is TLS, and /metrics takes the token of one who may
+                         get the non-resource URL /metrics
+  --metrics-port PORT    0 takes a free port; default: 8080
+  --tls-cert-file FILE   certificate chain in PEM for that, read again when it changes; default: a self-signed one
+  --tls-private-key-file FILE  its key in PEM
   --log-level LEVEL      trace, debug, info, warn, error; default: info`;
 
+interface ServingFlags {
+  readonly 'metrics-address': string;
+  readonly 'metrics-port': string;
+  readonly 'tls-cert-file'?: string | undefined;
+  readonly 'tls-private-key-file'?: string | undefined;
+}
+
+/** Where metrics and health are served. @throws UsageError */
+export function parseServing(flags: ServingFlags): ServingOptions {
+  const { 'metrics-address': address, 'tls-cert-file': certFile, 'tls-private-key-file': keyFile } = flags;
+  if (isIP(address) === 0) throw new UsageError(`--metrics-address "${address}" must be an IP address`);
+  const port = parsePort(flags['metrics-port']);
+  if (certFile === undefined && keyFile === undefined) return { address, port };
+  if (certFile === undefined) throw new UsageError('--tls-private-key-file is given without --tls-cert-file');
+  if (keyFile === undefined) throw new UsageError('--tls-cert-file is given without --tls-private-key-file');
+  if (isLoopback(address))
+    throw new UsageError(`--tls-cert-file is given, but --metrics-address "${address}" serves plain HTTP`);
+  const tls = { certFile, keyFile };
+  try {
+    readCertificate(tls);
+  } catch (error) {
+    throw new UsageError(`--tls-cert-file, --tls-private-key-file: ${errorMessage(error)}`);
+  }
+  return { address, port, tls };
+}
+
 /** @throws UsageError */
-export function parsePort(text: string): number {
+function parsePort(text: string): number {
   const port = Number(text);
   if (!/^\d+$/.test(text) || port > 65_535)
     throw new UsageError(`--metrics-port "${text}" must be a port number, 0 to 65535`);

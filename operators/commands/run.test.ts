@@ -24,7 +24,7 @@ const settingsOf = (...args: string[]) => readRunArguments(args).settings;
 test('without flags, operators run as they are known', () => {
   expect(settingsOf('cluster', 'project')).toEqual({
     operators: ['cluster', 'project'],
-    healthPort: 8080,
+    serving: { address: '127.0.0.1', port: 8080 },
     systemNamespaces: [],
   });
 });
@@ -35,6 +35,14 @@ test.each([
   [['cluster', '--frob'], /--frob/],
   [['cluster', '--metrics-port', '65536'], /--metrics-port "65536" must be a port number/],
   [['cluster', '--metrics-port', ''], /--metrics-port "" must be a port number/],
+  [['cluster', '--metrics-address', 'localhost'], /--metrics-address "localhost" must be an IP address/],
+  [['cluster', '--tls-cert-file', 'a'], /--tls-cert-file is given without --tls-private-key-file/],
+  [['cluster', '--tls-private-key-file', 'a'], /--tls-private-key-file is given without --tls-cert-file/],
+  [['cluster', '--tls-cert-file', 'a', '--tls-private-key-file', 'b'], /"127.0.0.1" serves plain HTTP/],
+  [
+    ['cluster', '--metrics-address', '::', '--tls-cert-file', 'absent.crt', '--tls-private-key-file', 'absent.key'],
+    /--tls-cert-file, --tls-private-key-file: "absent.crt" can't be read: ENOENT/,
+  ],
   [['project', '--system-namespaces', 'a,B'], /--system-namespaces "B" must be the name of a namespace/],
 ])('%j is refused', (args, message) => {
   expect(() => readRunArguments(args)).toThrow(message);

@@ -7,7 +7,7 @@ import {
   type Command,
   loggerAt,
   parseNamespaces,
-  parsePort,
+  parseServing,
   UsageError,
 } from './command.ts';
 import { readHubAddress } from './hub-address.ts';
@@ -69,7 +69,7 @@ export function readRunArguments(args: readonly string[]): RunArguments {
   const hubAddress = readHubAddress(values['hub-url'], values['hub-ca']);
   const settings = {
     operators: names.filter(isOperatorName),
-    healthPort: parsePort(values['metrics-port']),
+    serving: parseServing(values),
     systemNamespaces: parseNamespaces(values['system-namespaces']),
     ...(identity ? { identity } : {}),
     ...(namespace ? { namespace } : {}),

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { clusterNamespace } from '#api';
 import { type Clock, findCondition, systemClock } from '#runtime';
-import { newAuthority } from '../../hack/control-plane/certificates.ts';
 import { CREDENTIAL } from '../../operators/agent/credential.ts';
 import { claimsOf } from '../../operators/engagement/token.ts';
+import { newAuthority } from '../../runtime/certificates.ts';
 import {
   applyRegistration,
   endingAt,

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer, request, type Server } from 'node:https';
 import { Transform } from 'node:stream';
 import type { Credentials } from '#runtime';
-import { issue, newAuthority } from '../../hack/control-plane/certificates.ts';
+import { issue, newAuthority } from '../../runtime/certificates.ts';
 
 const ISSUER = 'api-shim';
 

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { issue, newAuthority } from '../../hack/control-plane/certificates.ts';
+import { issue, newAuthority } from '../../runtime/certificates.ts';
 
 /** A server that somebody put where the hub should be: it takes every request and remembers it. */
 export class RecordingServer {

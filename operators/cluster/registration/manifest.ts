@@ -128,6 +128,9 @@ function clusterRole() {
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },
     { apiGroups: [''], resources: ['nodes', 'pods'], verbs: ['list', 'watch'] },
     { nonResourceURLs: ['/readyz', '/version', '/apis'], verbs: ['get'] },
+    // who reads its metrics
+    { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
+    { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   ];
   return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: metadata(AGENT, ''), rules };
 }
@@ -166,10 +169,11 @@ function deployment({ image }: ManifestInputs) {
   const container = {
     name: 'agent',
     image,
-    args: ['agent', '--metrics-port', String(HEALTH_PORT)],
+    // the kubelet's probes come from outside of the Pod; they verify no certificate
+    args: ['agent', '--metrics-address', '::', '--metrics-port', String(HEALTH_PORT)],
     ports: [{ name: 'metrics', containerPort: HEALTH_PORT }],
-    livenessProbe: { httpGet: { path: '/healthz', port: 'metrics' } },
-    readinessProbe: { httpGet: { path: '/readyz', port: 'metrics' } },
+    livenessProbe: { httpGet: { path: '/healthz', port: 'metrics', scheme: 'HTTPS' } },
+    readinessProbe: { httpGet: { path: '/readyz', port: 'metrics', scheme: 'HTTPS' } },
     resources: { requests: { cpu: '20m', memory: '128Mi' }, limits: { memory: '512Mi' } },
     securityContext: {
       allowPrivilegeEscalation: false,
