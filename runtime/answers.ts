@@ -42,7 +42,8 @@ export function parseObject(text: string, request: string, encoding = ''): objec
 /** Where an object was looked for. */
 export type Place = Partial<Key>;
 
-const DECIMAL = /^\d{1,39}$/;
+/** Empty for an object that was not stored. */
+const DECIMAL = /^\d{0,39}$/;
 /** What a server answers in place of the object when only its metadata was asked for. */
 const PARTIAL = 'PartialObjectMetadata';
 
@@ -69,10 +70,13 @@ function objectProblem(value: unknown, type: ResourceType, place: Place): string
   if (kind !== undefined && kind !== type.kind && kind !== PARTIAL) return `its kind is ${String(kind).slice(0, 100)}`;
   if (!isObject(metadata)) return 'it has no metadata';
   const { name, namespace, uid, finalizers, ownerReferences } = metadata as Record<string, unknown>;
-  if (typeof name !== 'string' || name === '') return 'it has no name';
-  if (place.name !== undefined && name !== place.name) return `its name is ${name.slice(0, 256)}`;
+  // whose name was asked for need not repeat it
+  if (name !== undefined || place.name === undefined) {
+    if (typeof name !== 'string' || name === '') return 'it has no name';
+    if (place.name !== undefined && name !== place.name) return `its name is ${name.slice(0, 256)}`;
+  }
   if (!isOptional(namespace, 'string')) return 'its namespace is no text';
-  if (type.namespaced && place.namespace && namespace !== place.namespace)
+  if (type.namespaced && place.namespace && namespace && namespace !== place.namespace)
     return `its namespace is ${String(namespace).slice(0, 256)}`;
   if (!isOptional(uid, 'string')) return 'its uid is no text';
   if (!isList(finalizers, each => typeof each === 'string')) return 'its finalizers are no list of texts';
@@ -118,7 +122,7 @@ export function checkList<T extends KubeObject>(
   const { resourceVersion = '', continue: token = '' } = isObject(metadata)
     ? (metadata as Record<string, unknown>)
     : {};
-  if (typeof resourceVersion !== 'string' || (resourceVersion !== '' && !DECIMAL.test(resourceVersion)))
+  if (typeof resourceVersion !== 'string' || !DECIMAL.test(resourceVersion))
     throw wrong('its resourceVersion is no number');
   if (typeof token !== 'string') throw wrong('its continue token is no text');
   for (const item of items ?? []) checkObject(item, type, place, request);

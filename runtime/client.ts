@@ -123,7 +123,7 @@ export class Client {
     if (selection.limit !== undefined) query.set('limit', String(selection.limit));
     if (selection.continue !== undefined) query.set('continue', selection.continue);
     const accept = selection.metadataOnly ? { accept: METADATA_ONLY_LIST } : {};
-    const maxBytes = BOUNDS.pageBytes;
+    const maxBytes = Math.min(BOUNDS.pageBytes, (selection.limit ?? Number.POSITIVE_INFINITY) * BOUNDS.objectBytes);
     const collection = resourcePath(type, selection.namespace);
     const response = await this.#send('GET', withQuery(collection, query), { ...options, maxBytes }, accept);
     const body = parseAnswer(response, 'GET', collection);
@@ -158,6 +158,8 @@ export class Client {
     const collection = resourcePath(type, key.namespace);
     const path = this.#managed(collection);
     const answer = await this.#call('POST', path, options, jsonType('application/json'), serialize(type, body));
+    // reviews, which are answered and not kept, have no name
+    if (!isNamed(answer)) return answer as T;
     const created = checkObject(answer, type, inside(key), `POST ${collection}`);
     this.#observer?.written(type, created);
     return created;
@@ -321,6 +323,8 @@ const namesVersion = ({ metadata }: { readonly metadata?: { readonly resourceVer
   metadata?.resourceVersion !== undefined;
 
 const jsonType = (contentType: string) => ({ 'content-type': contentType });
+
+const isNamed = ({ metadata }: KubeObject) => metadata?.name !== undefined;
 
 /** Where the objects of an answer must be. */
 const inside = ({ namespace }: { readonly namespace?: string }) => (namespace ? { namespace } : {});

@@ -150,6 +150,7 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     // an answer that the watch has overtaken says nothing new: the object may be gone since
     if (!this.#synced || compareResourceVersions(object.metadata?.resourceVersion, this.#heard) <= 0) return;
     // the server answered a request for this type, so the object is a T
+    if (object.metadata?.name === undefined) return;
     const known = this.#store.get(keyString(keyOf(object)));
     if (!known && this.#store.size >= BOUNDS.objects) return; // the watch tells what is wrong
     const selected = this.#selects(object) ?? known !== undefined;

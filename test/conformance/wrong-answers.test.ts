@@ -84,7 +84,6 @@ describe('a request', () => {
     ['another kind', wrong.object({ ...aConfigMap(), kind: 'Secret' }), 'no ConfigMap x/a: its kind is Secret'],
     ['another name', wrong.object(aConfigMap({ name: 'b' })), 'no ConfigMap x/a: its name is b'],
     ['another namespace', wrong.object(aConfigMap({ namespace: 'y' })), 'no ConfigMap x/a: its namespace is y'],
-    ['no namespace', wrong.object(aConfigMap({ namespace: undefined })), 'its namespace is undefined'],
     ['no metadata', wrong.object({ kind: 'ConfigMap' }), 'no ConfigMap x/a: it has no metadata'],
     ['a uid that is no text', wrong.object(aConfigMap({ uid: {} })), 'its uid is no text'],
     ['a version that is no number', wrong.object(aConfigMap({ resourceVersion: 'new' })), 'no number: new'],

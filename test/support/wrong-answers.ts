@@ -10,12 +10,12 @@ function head(status: string, headers: readonly string[] = []): string {
   return [`HTTP/1.1 ${status}`, ...headers, '', ''].join('\r\n');
 }
 
-/** A whole answer with its length. */
+/** A whole answer with its length; the server knows nothing of it, so that the connection can't be used again. */
 export function whole(status: string, body: string | Buffer, headers: readonly string[] = [JSON_TYPE]): WrongAnswer {
   const bytes = Buffer.from(body);
   return socket => {
-    socket.write(head(status, [...headers, `content-length: ${bytes.length}`]));
-    socket.write(bytes);
+    socket.write(head(status, [...headers, `content-length: ${bytes.length}`, 'connection: close']));
+    socket.end(bytes);
   };
 }
 

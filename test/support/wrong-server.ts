@@ -30,7 +30,6 @@ export class WrongServer {
       const wrong = started.#answer;
       if (wrong?.paths.test(`${method} ${path}`)) {
         started.wronged.push(`${method} ${path}`);
-        incoming.socket.on('error', () => undefined);
         return wrong.answer(incoming.socket, incoming);
       }
       if (!target) return void outgoing.writeHead(404).end();
