@@ -1,6 +1,7 @@
-import { apiError, parseAnswer } from './answers.ts';
+import { apiError, checkList, checkObject, parseAnswer } from './answers.ts';
+import { BOUNDS, costOf } from './bounds.ts';
 import { isNotFound } from './errors.ts';
-import type { StreamResponse } from './http.ts';
+import type { HttpResponse, StreamResponse } from './http.ts';
 import { apiVersion, type Key, type KubeObject, keyOf, type ResourceType, resourcePath } from './resource.ts';
 import { type Selection, selectionQuery } from './selection.ts';
 import type { Method, Transport } from './transport.ts';
@@ -38,6 +39,8 @@ export type JsonPatchOperation =
 export interface ListPage<T> {
   readonly items: readonly T[];
   readonly resourceVersion: string;
+  /** Of the answer, in UTF-16 units. */
+  readonly length: number;
   readonly continue?: string;
 }
 
@@ -66,7 +69,8 @@ const METADATA_ONLY_LIST = 'application/json;as=PartialObjectMetadataList;g=meta
 
 /**
  * Every verb of one API server, live: nothing here reads a cache. Objects are raw JSON both ways, so
- * fields that this program does not know survive. Errors are {@link ApiError} and ConnectionError.
+ * fields that this program does not know survive. An answer that is no object of the kind, name and namespace asked for
+ * is an AnswerError; the other errors are {@link ApiError} and ConnectionError.
  */
 export class Client {
   readonly transport: Transport;
@@ -91,7 +95,8 @@ export class Client {
     options: CallOptions & { metadataOnly?: boolean } = {},
   ): Promise<T> {
     const accept = options.metadataOnly ? { accept: METADATA_ONLY } : {};
-    return await this.#call<T>('GET', resourcePath(type, key.namespace, key.name), options, accept);
+    const path = resourcePath(type, key.namespace, key.name);
+    return checkObject(await this.#call('GET', path, options, accept), type, key, `GET ${path}`);
   }
 
   /** Like {@link get}, but `undefined` for an object that does not exist. */
@@ -118,10 +123,12 @@ export class Client {
     if (selection.limit !== undefined) query.set('limit', String(selection.limit));
     if (selection.continue !== undefined) query.set('continue', selection.continue);
     const accept = selection.metadataOnly ? { accept: METADATA_ONLY_LIST } : {};
-    const path = withQuery(resourcePath(type, selection.namespace), query);
-    const body = await this.#call<ListBody<T>>('GET', path, options, accept);
-    const { resourceVersion = '', continue: token } = body.metadata ?? {};
-    return { items: body.items ?? [], resourceVersion, ...(token ? { continue: token } : {}) };
+    const maxBytes = Math.min(BOUNDS.pageBytes, (selection.limit ?? Number.POSITIVE_INFINITY) * BOUNDS.objectBytes);
+    const collection = resourcePath(type, selection.namespace);
+    const response = await this.#send('GET', withQuery(collection, query), { ...options, maxBytes }, accept);
+    const body = parseAnswer(response, 'GET', collection);
+    const { items, resourceVersion, continue: token } = checkList(body, type, inside(selection), `GET ${collection}`);
+    return { items, resourceVersion, length: response.body.length, ...(token ? { continue: token } : {}) };
   }
 
   /** Opens a watch; the query is the caller's (resourceVersion, bookmarks, timeoutSeconds). */
@@ -138,7 +145,7 @@ export class Client {
     const headers = selection.metadataOnly ? { accept: METADATA_ONLY } : {};
     const response = await this.transport.stream({ method: 'GET', path, headers, signal });
     if (response.status === 200) return response;
-    throw apiError(response.status, await readAll(response), `GET ${path}`);
+    throw apiError(response.status, await readError(response), `GET ${path.split('?')[0]}`);
   }
 
   /** @throws ApiError 409 AlreadyExists */
@@ -148,14 +155,18 @@ export class Client {
     body: Body<T>,
     options: CallOptions = {},
   ): Promise<T> {
-    const path = this.#managed(resourcePath(type, key.namespace));
-    const created = await this.#call<T>('POST', path, options, jsonType('application/json'), serialize(type, body));
+    const collection = resourcePath(type, key.namespace);
+    const path = this.#managed(collection);
+    const answer = await this.#call('POST', path, options, jsonType('application/json'), serialize(type, body));
+    // reviews, which are answered and not kept, have no name
+    if (!isNamed(answer)) return answer as T;
+    const created = checkObject(answer, type, inside(key), `POST ${collection}`);
     this.#observer?.written(type, created);
     return created;
   }
 
   /** POSTs to a subresource that answers with something of its own, such as `token` of a ServiceAccount. */
-  async createSubresource<A>(
+  async createSubresource<A extends object>(
     type: ResourceType,
     key: Key,
     subresource: string,
@@ -214,8 +225,9 @@ export class Client {
     try {
       const answer = await this.#call<DeleteAnswer>('DELETE', path, options, jsonType('application/json'), body);
       // an object with finalizers is answered as it is now, a removed one with a Status, or as it was
-      if (answer.kind === type.kind && answer.metadata?.deletionTimestamp)
-        this.#observer?.written(type, answer, { conditional: resourceVersion !== undefined });
+      const object = answer.kind === type.kind ? checkObject(answer, type, key, `DELETE ${path}`) : undefined;
+      if (object?.metadata?.deletionTimestamp)
+        this.#observer?.written(type, object, { conditional: resourceVersion !== undefined });
       else this.#observer?.deleted(type, key, uid ?? answer.details?.uid ?? answer.metadata?.uid);
     } catch (error) {
       if (!isNotFound(error)) throw error;
@@ -231,8 +243,9 @@ export class Client {
     body: string,
     { conditional, ...options }: CallOptions & WriteContext & { subresource?: string },
   ): Promise<T> {
-    const path = this.#managed(resourcePath(type, key.namespace, key.name, options.subresource));
-    const patched = await this.#call<T>('PATCH', path, options, jsonType(`application/${format}`), body);
+    const resource = resourcePath(type, key.namespace, key.name, options.subresource);
+    const answer = await this.#call('PATCH', this.#managed(resource), options, jsonType(`application/${format}`), body);
+    const patched = checkObject(answer, type, key, `PATCH ${resource}`);
     this.#observer?.written(type, patched, { conditional });
     return patched;
   }
@@ -243,11 +256,13 @@ export class Client {
     subresource: string | undefined,
     options: ApplyOptions,
   ): Promise<T> {
-    const { name, namespace } = keyOf({ metadata: intent.metadata });
-    const managed = this.#managed(resourcePath(type, namespace, name, subresource), options.fieldManager);
+    const key = keyOf({ metadata: intent.metadata });
+    const resource = resourcePath(type, key.namespace, key.name, subresource);
+    const managed = this.#managed(resource, options.fieldManager);
     const path = (options.force ?? true) ? `${managed}&force=true` : managed;
     const body = toJson(type, intent);
-    const applied = await this.#call<T>('PATCH', path, options, jsonType('application/apply-patch+yaml'), body);
+    const answer = await this.#call('PATCH', path, options, jsonType('application/apply-patch+yaml'), body);
+    const applied = checkObject(answer, type, key, `PATCH ${resource}`);
     this.#observer?.written(type, applied, { conditional: namesVersion(intent) });
     return applied;
   }
@@ -256,28 +271,33 @@ export class Client {
     return `${path}?fieldManager=${encodeURIComponent(fieldManager)}`;
   }
 
-  async #call<T>(
+  async #call<T extends object>(
     method: Method,
     path: string,
-    { signal, timeoutMs }: CallOptions,
+    options: CallOptions,
     headers: Readonly<Record<string, string>>,
     body?: string,
   ): Promise<T> {
-    const response = await this.transport.request({
+    return parseAnswer<T>(await this.#send(method, path, options, headers, body), method, path);
+  }
+
+  async #send(
+    method: Method,
+    path: string,
+    { signal, timeoutMs, maxBytes }: CallOptions & { readonly maxBytes?: number },
+    headers: Readonly<Record<string, string>>,
+    body?: string,
+  ): Promise<HttpResponse> {
+    return await this.transport.request({
       method,
       path,
       headers,
       ...(body === undefined ? {} : { body }),
       ...(signal ? { signal } : {}),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(maxBytes === undefined ? {} : { maxBytes }),
     });
-    return parseAnswer<T>(response, method, path);
   }
-}
-
-interface ListBody<T> {
-  readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
-  readonly items?: readonly T[];
 }
 
 /** The object, or a Status that names it. */
@@ -304,8 +324,20 @@ const namesVersion = ({ metadata }: { readonly metadata?: { readonly resourceVer
 
 const jsonType = (contentType: string) => ({ 'content-type': contentType });
 
-async function readAll(response: StreamResponse): Promise<string> {
+const isNamed = ({ metadata }: KubeObject) => metadata?.name !== undefined;
+
+/** Where the objects of an answer must be. */
+const inside = ({ namespace }: { readonly namespace?: string }) => (namespace ? { namespace } : {});
+
+/** As much of an answer as an error is made of. */
+async function readError(response: StreamResponse): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
+  let size = 0;
+  for await (const chunk of response.body) {
+    size += costOf(chunk);
+    if (size > BOUNDS.errorBytes) break;
+    chunks.push(chunk);
+  }
+  response.cancel();
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -2,7 +2,7 @@ import { Cache } from './cache.ts';
 import { type CallOptions, Client } from './client.ts';
 import type { Clock } from './clock.ts';
 import type { Credentials } from './credentials.ts';
-import { errorMessage } from './errors.ts';
+import { AnswerError, errorMessage } from './errors.ts';
 import type { Logger } from './log.ts';
 import { compareResourceVersions, type KubeObject, Namespaces } from './resource.ts';
 import { SharedQuestion } from './shared-question.ts';
@@ -161,5 +161,8 @@ export class Cluster {
 
 async function systemUid(client: Client, options: CallOptions): Promise<string> {
   const namespace = await client.get(Namespaces, { name: 'kube-system' }, { ...options, metadataOnly: true });
-  return namespace.metadata?.uid ?? '';
+  const { uid } = namespace.metadata ?? {};
+  // two clusters that do not tell would be taken for one
+  if (!uid) throw new AnswerError('GET /api/v1/namespaces/kube-system', 'the namespace has no uid');
+  return uid;
 }

@@ -47,3 +47,41 @@ describe('errorMessage', () => {
     expect(errors.errorMessage(undefined)).toBe('undefined');
   });
 });
+
+describe('what a server says', () => {
+  const LONG = 'x'.repeat(1_000_000);
+
+  test('is one printable line, of the message and of what it is made of', () => {
+    const said = 'no\x1b[31m\nlevel=error \u202egnp.exe';
+    const status = { reason: said, message: said, details: { name: said, causes: [{ message: said, field: said }] } };
+    const error = new errors.ApiError(403, status, 'GET /x');
+    const clean = 'no level=error gnp.exe';
+    expect(error.message).toBe(`GET /x: ${clean}`);
+    expect(error).toMatchObject({
+      reason: clean,
+      status: { message: clean, details: { name: clean, causes: [{ message: clean, field: clean }] } },
+    });
+    expect(errors.errorMessage(new Error('outer\n', { cause: new Error(said) }))).toBe(`outer : ${clean}`);
+    expect(new errors.AnswerError('GET /x', said).problem).toBe(clean);
+  });
+
+  test('is cut', () => {
+    const causes = Array.from({ length: 1_000 }, () => ({ message: LONG }));
+    const error = new errors.ApiError(403, { reason: LONG, message: LONG, details: { causes } }, `GET /${LONG}`);
+    expect(error.message.length).toBeLessThan(2_100);
+    expect(JSON.stringify(error.status).length).toBeLessThan(20_000);
+    expect(new errors.AnswerError(LONG, LONG).message.length).toBeLessThan(2_100);
+    expect(errors.errorMessage(new Error(LONG, { cause: new Error(LONG) }))).toHaveLength(2_048);
+    expect(
+      errors.errorMessage(
+        new AggregateError(
+          causes.map(() => new Error('one')),
+          'all',
+        ),
+      ),
+    ).toContain('992 more');
+    const cycle = new Error('again');
+    cycle.cause = cycle;
+    expect(errors.errorMessage(cycle)).toContain('again: again');
+  });
+});

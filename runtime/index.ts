@@ -1,4 +1,6 @@
+export { parseObject } from './answers.ts';
 export { Backoff } from './backoff.ts';
+export { BOUNDS } from './bounds.ts';
 export { Cache } from './cache.ts';
 export * from './client.ts';
 export { type Clock, systemClock } from './clock.ts';
@@ -18,6 +20,7 @@ export { createLogger, type Logger, silentLogger } from './log.ts';
 export { Manager, type ManagerOptions, type Runnable } from './manager.ts';
 export { returnMemory, shareSmallBlocks } from './memory.ts';
 export { registry } from './metrics.ts';
+export { MESSAGE_LENGTH, named, printable } from './printable.ts';
 export * from './quantity.ts';
 export { type AddOptions, type Priority, WorkQueue } from './queue.ts';
 export { type EventIntent, Recorder } from './recorder.ts';

@@ -1,6 +1,7 @@
+import { BOUNDS } from './bounds.ts';
 import type { Client, WriteContext, WriteObserver } from './client.ts';
 import { systemClock } from './clock.ts';
-import { errorMessage } from './errors.ts';
+import { AnswerError, errorMessage } from './errors.ts';
 import type { AppliedContext, InformerHandler, InformerOptions } from './informer-options.ts';
 import { reportWatchAge } from './metrics.ts';
 import {
@@ -149,7 +150,10 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     // an answer that the watch has overtaken says nothing new: the object may be gone since
     if (!this.#synced || compareResourceVersions(object.metadata?.resourceVersion, this.#heard) <= 0) return;
     // the server answered a request for this type, so the object is a T
-    const selected = this.#selects(object) ?? this.#store.get(keyString(keyOf(object))) !== undefined;
+    if (object.metadata?.name === undefined) return;
+    const known = this.#store.get(keyString(keyOf(object)));
+    if (!known && this.#store.size >= BOUNDS.objects) return; // the watch tells what is wrong
+    const selected = this.#selects(object) ?? known !== undefined;
     if (selected) this.#apply(this.#prepare(object as T), conditional ? OWN : LIVE);
     else this.#unselect(object);
   }
@@ -171,6 +175,7 @@ export class Informer<T extends KubeObject> implements WriteObserver {
       case 'InitApply': {
         const object = this.#prepare(event.object);
         this.#listing?.objects.set(keyString(keyOf(object)), object);
+        this.#assertRoom(this.#listing?.objects.size ?? 0);
         return;
       }
       case 'InitDone':
@@ -245,6 +250,7 @@ export class Informer<T extends KubeObject> implements WriteObserver {
   }
 
   #put(key: string, object: T, old: T | undefined, context: AppliedContext): void {
+    if (!old) this.#assertRoom(this.#store.size + 1);
     this.#store.set(key, object);
     this.#tell(handler => handler.applied(object, old, context));
   }
@@ -279,6 +285,11 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     const { metadataOnly, transform = dropBookkeeping } = this.#options;
     const stored = transform(metadataOnly ? onlyMetadata(object) : object);
     return this.#options.freeze ? deepFreeze(stored) : stored;
+  }
+
+  #assertRoom(objects: number): void {
+    if (objects > BOUNDS.objects)
+      throw new AnswerError(`WATCH ${this.resource}`, `there are more than ${BOUNDS.objects} ${this.resource}`);
   }
 
   /** A write took the object out of our selection. */

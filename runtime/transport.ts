@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Dispatcher } from 'undici';
+import { BOUNDS, HeldBytes } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ConnectionMovedError } from './connections.ts';
 import type { Credentials } from './credentials.ts';
-import { ConnectionError } from './errors.ts';
+import { AnswerError, ConnectionError } from './errors.ts';
 import { exchange, type HttpResponse, openStream, type StreamResponse } from './http.ts';
 import { Limiter } from './limiter.ts';
 import { restRequests } from './metrics.ts';
@@ -20,6 +21,8 @@ export interface HttpRequest {
   readonly signal?: AbortSignal;
   /** Milliseconds for the whole exchange, waiting for a place and for Retry-After included [30 s]. */
   readonly timeoutMs?: number;
+  /** A longer answer is an AnswerError, and is not read to its end [8 MiB: one object]. */
+  readonly maxBytes?: number;
 }
 
 export interface TransportOptions {
@@ -40,7 +43,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 
 /**
- * HTTP/1.1 to one API server as one user: kept-alive sockets, bounded requests in flight, a deadline on
+ * HTTP/1.1 to one API server as one user: kept-alive sockets, bounded requests in flight, a deadline and a bound on
  * everything. It waits out 429 (with Retry-After and jitter) and refreshes the credential once on 401;
  * every other answer is the caller's, every broken connection a {@link ConnectionError}.
  */
@@ -49,6 +52,8 @@ export class Transport {
   readonly #clock: Clock;
   readonly #limiter: Limiter;
   readonly #session: Session;
+  /** What is held of unfinished answers, in bytes. */
+  readonly held = new HeldBytes();
   /** Sockets whose answer is there and which undici sends over again after this turn of the event loop only. */
   readonly #returning = new Set<Promise<void>>();
 
@@ -148,6 +153,8 @@ export class Transport {
       const timeoutMs = Math.max(1, deadline - this.#clock.monotonic());
       const response = await exchange(used.connections.pool, options, {
         timeoutMs,
+        maxBytes: request.maxBytes ?? BOUNDS.objectBytes,
+        held: this.held,
         guard,
         signal: request.signal,
       });
@@ -158,7 +165,8 @@ export class Transport {
       if (request.method !== 'GET') this.#options.afterWrite?.(request, response);
       return { response, used };
     } catch (error) {
-      if (error instanceof ConnectionError) restRequests.inc({ code: '<error>', method: request.method });
+      if (error instanceof ConnectionError || error instanceof AnswerError)
+        restRequests.inc({ code: '<error>', method: request.method });
       throw error;
     } finally {
       this.#limiter.release();

@@ -1,8 +1,10 @@
+import { checkBookmark, checkObject, type Place, parseObject } from './answers.ts';
 import { Backoff } from './backoff.ts';
+import { BOUNDS, inMiB } from './bounds.ts';
 import type { Client } from './client.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ConnectionMovedError } from './connections.ts';
-import { ApiError, isExpired } from './errors.ts';
+import { AnswerError, ApiError, isExpired, type StatusBody } from './errors.ts';
 import { lines } from './frames.ts';
 import { IdleDeadline } from './idle-deadline.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
@@ -70,7 +72,7 @@ export interface Resumption<T extends KubeObject> {
 }
 
 interface Frame<T> {
-  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
+  readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
   readonly object: T;
 }
 
@@ -88,6 +90,10 @@ const EARLY_MS = 2_000;
 const MUTE_WATCHES = 2;
 /** For a moment a list needs more memory than what is kept of it; many clusters at once would need it together. */
 const LISTS = new Turns({ atOnce: 8, longestMs: 500 });
+/** A watch that the server does not end at the time that it was asked for is ended here this much later. */
+const OVERTIME_MS = 30_000;
+/** So many pages hold as many objects as are kept, with room for servers that send fewer at a time. */
+const PAGES = 10_000;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /**
@@ -190,15 +196,20 @@ export class Watcher<T extends KubeObject> {
     await emit({ type: 'Init' });
     let resourceVersion = '';
     let token: string | undefined;
-    do {
+    let length = 0;
+    for (let pages = 1; ; pages += 1) {
       const limit = this.#timings.pageSize;
       const page = { ...this.#options, limit, ...(token === undefined ? {} : { continue: token }) };
       const list = await client.list(type, page, { signal, timeoutMs: 60_000 });
       this.#heardAt = this.#clock.monotonic();
+      length += list.length;
+      this.#assertListLength(length);
       for (const object of list.items) await emit({ type: 'InitApply', object });
       resourceVersion = list.resourceVersion;
       token = list.continue;
-    } while (token !== undefined);
+      if (token === undefined) break;
+      if (pages === PAGES) throw new AnswerError(`GET ${this.#name()}`, `the list has more than ${PAGES} pages`);
+    }
     await this.#initialised(resourceVersion);
   }
 
@@ -214,6 +225,7 @@ export class Watcher<T extends KubeObject> {
     const openedAt = this.#clock.monotonic();
     let initialising = mode === 'list';
     let isMute = false;
+    let listed = 0;
     idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs);
     try {
       const seconds = this.#watchSeconds();
@@ -223,10 +235,13 @@ export class Watcher<T extends KubeObject> {
       else if (await this.#continues(query.resourceVersion ?? '', idle.signal)) this.#healthy();
       else return;
       isMute = true;
-      for await (const line of lines(response.body)) {
+      for await (const line of lines(response.body, client.transport.held)) {
         isMute = false;
         this.#mute = 0;
         this.#heardAt = this.#clock.monotonic();
+        if (this.#heardAt - openedAt > seconds * 1000 + OVERTIME_MS) break;
+        listed += initialising ? line.length : 0;
+        this.#assertListLength(listed);
         idle.arm(initialising ? this.#timings.initIdleMs : this.#timings.idleMs);
         const frame = this.#parse(line);
         if (frame.type === 'BOOKMARK') {
@@ -298,11 +313,35 @@ export class Watcher<T extends KubeObject> {
     if (resourceVersion) this.#state = { name: 'Watching', resourceVersion };
   }
 
+  #assertListLength(length: number): void {
+    if (length > BOUNDS.listBytes)
+      throw new AnswerError(`GET ${this.#name()}`, `the list is longer than ${inMiB(BOUNDS.listBytes)}`);
+  }
+
   #parse(line: string): Frame<T> {
-    const frame: Frame<T> = JSON.parse(line);
-    if (frame.type !== 'ERROR') return frame;
-    const status = frame.object as { code?: number; message?: string };
-    throw new ApiError(status.code ?? 500, status, `WATCH ${this.#name()}`);
+    const request = `WATCH ${this.#name()}`;
+    const { type, object } = parseObject(line, request) as { readonly type?: unknown; readonly object?: unknown };
+    switch (type) {
+      case 'ADDED':
+      case 'MODIFIED':
+      case 'DELETED':
+        return { type, object: checkObject(object, this.#options.type, this.#place, request) };
+      case 'BOOKMARK':
+        // it has a version and annotations, and no name
+        return { type, object: checkBookmark(object, request) as T };
+      case 'ERROR': {
+        const status: StatusBody = typeof object === 'object' && object !== null ? object : {};
+        throw new ApiError(typeof status.code === 'number' ? status.code : 500, status, request);
+      }
+      default:
+        throw new AnswerError(request, `an event of no known type: ${String(type).slice(0, 100)}`);
+    }
+  }
+
+  /** Where its objects must be. */
+  get #place(): Place {
+    const { namespace } = this.#options;
+    return namespace ? { namespace } : {};
   }
 
   #healthy(): void {

@@ -1,5 +1,6 @@
 import { clusterNamespace, fieldManager } from '#api';
 import {
+  BOUNDS,
   type Clock,
   Cluster,
   type Credentials,
@@ -78,7 +79,7 @@ export class OwnCluster implements Runnable {
 
   /** What its API server has to complain about; undefined when it is ready. An answer is waited for this long [ms]. */
   async unhealthy(timeoutMs: number, signal: AbortSignal): Promise<string | undefined> {
-    const request = { method: 'GET', path: '/readyz', timeoutMs, signal } as const;
+    const request = { method: 'GET', path: '/readyz', timeoutMs, maxBytes: BOUNDS.probeBytes, signal } as const;
     const outcome = await this.#probe.transport.request(request).then(outcomeOfAnswer, outcomeOfError);
     if (outcome.kind === 'healthy') void this.#policies?.heard();
     return outcome.kind === 'healthy' ? undefined : outcome.message;

@@ -1,9 +1,12 @@
 import {
+  BOUNDS,
   type Cluster as ClusterConnection,
   type Credentials,
   isAlreadyExists,
   type KubeObject,
   Namespaces,
+  parseObject,
+  printable,
 } from '#runtime';
 import {
   AlreadyClaimedError,
@@ -32,6 +35,9 @@ export interface Identity {
   readonly version: string;
   readonly distribution: Distribution;
 }
+
+/** As much of a version as a status holds; those of Kubernetes have some twenty characters. */
+const VERSION_LENGTH = 128;
 
 /** Asks a server what it is: its version and, where that does not tell the distribution, its API groups. */
 export async function identify(
@@ -136,13 +142,14 @@ export function claimProblem(error: unknown, describe: (error: unknown) => strin
 
 /** The answer; undefined when it is not 200. */
 async function getJson({ transport }: ClusterConnection, path: string, signal: AbortSignal): Promise<unknown> {
-  const { status, body } = await transport.request({ method: 'GET', path, signal, timeoutMs: 10_000 });
-  return status === 200 ? JSON.parse(body) : undefined;
+  const bounds = { timeoutMs: 10_000, maxBytes: BOUNDS.probeBytes };
+  const { status, body } = await transport.request({ method: 'GET', path, signal, ...bounds });
+  return status === 200 ? parseObject(body, `GET ${path}`) : undefined;
 }
 
 function gitVersion(answer: unknown): string {
-  const version = field(answer, 'gitVersion');
-  if (typeof version === 'string') return version;
+  const version = printable(field(answer, 'gitVersion'), VERSION_LENGTH);
+  if (version !== '') return version;
   throw new Error(
     'GET /version gives no gitVersion: this is no Kubernetes API server, or the credential may not ask it',
   );
@@ -150,7 +157,8 @@ function gitVersion(answer: unknown): string {
 
 function groupNames(answer: unknown): string[] {
   const groups = field(answer, 'groups');
-  return Array.isArray(groups) ? groups.map(group => String(field(group, 'name'))) : [];
+  const names: unknown[] = Array.isArray(groups) ? groups.map(group => field(group, 'name')) : [];
+  return names.filter(name => typeof name === 'string');
 }
 
 function field(object: unknown, name: string): unknown {

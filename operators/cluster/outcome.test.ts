@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ConnectionError } from '#runtime';
+import { AnswerError, ConnectionError } from '#runtime';
 import { outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 
 const failed = (code: string, message = 'it failed') =>
@@ -20,6 +20,22 @@ describe('an answer', () => {
     expect(outcomeOfAnswer({ status: 500, body })).toEqual({
       kind: 'unhealthy',
       message: 'GET /readyz answers 500; failing checks: etcd, poststarthook/rbac',
+    });
+  });
+
+  test('names some checks of many, printable and short', () => {
+    const checks = Array.from(
+      { length: 100 },
+      (_, index) => `[-]check-${index + 100}\x1b[31m${'x'.repeat(500)} failed`,
+    );
+    const outcome = outcomeOfAnswer({ status: 500, body: checks.join('\n') });
+    expect(outcome).toMatchObject({ message: expect.stringMatching(/^[ -~…]{1,1000} 90 more$/) });
+  });
+
+  test('that is none is unhealthy, and says why', () => {
+    expect(outcomeOfError(new AnswerError('GET https://x/readyz', 'the answer is longer than 1 MiB'))).toEqual({
+      kind: 'unhealthy',
+      message: 'GET /readyz: the answer is longer than 1 MiB',
     });
   });
 

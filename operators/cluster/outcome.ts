@@ -1,4 +1,4 @@
-import { ConnectionError, errorMessage } from '#runtime';
+import { AnswerError, ConnectionError, errorMessage, named, printable } from '#runtime';
 
 /** What came of one GET /readyz. Messages hold nothing that differs from probe to probe of one failure. */
 export type Outcome =
@@ -9,6 +9,11 @@ export type Outcome =
   | { readonly kind: 'rejected'; readonly reason: 'Unauthorized' | 'TLSInvalid'; readonly message: string }
   /** Nothing that could be called an answer. */
   | { readonly kind: 'silent'; readonly message: string };
+
+/** A server has some dozens of checks: as much of its answer is read, as many are named, and this of each name. */
+const READ = 64 * 1024;
+const NAMED = 10;
+const CHECK_LENGTH = 80;
 
 /** The meaning of an answer to GET /readyz. */
 export function outcomeOfAnswer({ status, body }: { status: number; body: string }): Outcome {
@@ -26,13 +31,15 @@ export function outcomeOfAnswer({ status, body }: { status: number; body: string
       message:
         'the credential may not GET /readyz (403): grant its user get on the non-resource URLs /readyz and /version',
     };
-  const checks = [...body.matchAll(/^\[-\]([^\s]+)/gm)].map(([, check]) => check).sort();
-  const failing = checks.length > 0 ? `failing checks: ${checks.join(', ')}` : 'it names no failing check';
+  const found = body.slice(0, READ).matchAll(/^\[-\]([^\s]+)/gm);
+  const checks = Array.from(found, ([, check]) => printable(check, CHECK_LENGTH)).sort();
+  const failing = checks.length > 0 ? `failing checks: ${named(checks, NAMED)}` : 'it names no failing check';
   return { kind: 'unhealthy', message: `GET /readyz answers ${status}; ${failing}` };
 }
 
 /** The meaning of a GET /readyz that threw. */
 export function outcomeOfError(error: unknown): Outcome {
+  if (error instanceof AnswerError) return { kind: 'unhealthy', message: `GET /readyz: ${error.problem}` };
   const code = error instanceof ConnectionError ? error.code : '';
   const silence = SILENT_CAUSES[code];
   if (silence !== undefined) return { kind: 'silent', message: silence };

@@ -1,4 +1,5 @@
 import {
+  BOUNDS,
   type Clock,
   Cluster as ClusterConnection,
   type ClusterOptions,
@@ -198,7 +199,8 @@ export class Session {
 
   async #probe(): Promise<Outcome> {
     const { intervalMs, timeoutMs } = this.#connection;
-    const request = { method: 'GET', path: '/readyz', timeoutMs: Math.min(intervalMs * 2, timeoutMs) } as const;
+    const bounds = { timeoutMs: Math.min(intervalMs * 2, timeoutMs), maxBytes: BOUNDS.probeBytes };
+    const request = { method: 'GET', path: '/readyz', ...bounds } as const;
     try {
       return outcomeOfAnswer(await this.#cluster.transport.request({ ...request, signal: this.#stop.signal }));
     } catch (error) {

@@ -1,5 +1,5 @@
 import { SYSTEM_NAMESPACE } from '#api';
-import { type Client, isAlreadyExists, type KubeObject, type ResourceType } from '#runtime';
+import { type Client, isAlreadyExists, type KubeObject, printable, type ResourceType } from '#runtime';
 
 export interface ConfigMap extends KubeObject {
   readonly data?: Readonly<Record<string, string>>;
@@ -81,10 +81,10 @@ export async function takeOver(
 export function assertClaim(existing: ConfigMap | undefined, owner: Owner): void {
   const holder = claimOwner(existing);
   if (!holder || sameOwner(holder, owner)) return;
-  const who =
-    holder.hub === owner.hub
-      ? `Cluster ${existing?.data?.name ?? ''} (uid ${holder.cluster}) of this hub`
-      : `Cluster ${existing?.data?.name ?? ''} (uid ${holder.cluster}) of the hub with kube-system uid ${holder.hub}`;
+  const [name, cluster, hub] = [existing?.data?.name, holder.cluster, holder.hub].map(text => printable(text, 128));
+  const who = `Cluster ${name} (uid ${cluster}) of ${
+    holder.hub === owner.hub ? 'this hub' : `the hub with kube-system uid ${hub}`
+  }`;
   throw new AlreadyClaimedError(
     `the cluster belongs to ${who}: remove it there, or delete ConfigMap ${CLAIM.namespace}/${CLAIM.name} in it if that hub is gone`,
   );

@@ -1,3 +1,5 @@
+import { printable } from '#runtime';
+
 /**
  * How far a downstream is handed back. `clean`: nothing of ours is left but the claim. `released`: that is given up
  * too. `foreign`: it is claimed by another hub or Cluster.
@@ -20,7 +22,10 @@ const LONGEST_PROBLEM = 1_000;
 export function formatHandBack(report: HandBackReport | undefined): string | undefined {
   if (!report) return undefined;
   const { problem, ...rest } = report;
-  return JSON.stringify({ ...rest, ...(problem === undefined ? {} : { problem: problem.slice(0, LONGEST_PROBLEM) }) });
+  return JSON.stringify({
+    ...rest,
+    ...(problem === undefined ? {} : { problem: printable(problem, LONGEST_PROBLEM) }),
+  });
 }
 
 /** Reads what {@link formatHandBack} wrote; undefined for what it did not write. */
@@ -33,7 +38,7 @@ export function parseHandBack(text: string | undefined): HandBackReport | undefi
     return {
       cluster,
       stage: known,
-      ...(typeof problem === 'string' ? { problem: problem.slice(0, LONGEST_PROBLEM) } : {}),
+      ...(typeof problem === 'string' ? { problem: printable(problem, LONGEST_PROBLEM) } : {}),
     };
   } catch {
     return undefined; // an agent of another version

@@ -1,4 +1,4 @@
-import type { KubeObject } from '#runtime';
+import { type KubeObject, printable } from '#runtime';
 import { formatHandBack, type HandBackReport, parseHandBack } from './hand-back.ts';
 
 /** The Lease in `c-<cluster>` that an agent renews; what it has to say beside being alive is in annotations. */
@@ -49,9 +49,9 @@ export function reportAnnotations(report: AgentReport): Record<string, string | 
 /** Reads what an agent told. An agent's words are not trusted further than for its own cluster's status. */
 export function reportOf(lease: KubeObject): AgentReport {
   const { annotations = {} } = lease.metadata ?? {};
-  const version = annotations[ANNOTATION_VERSION]?.slice(0, 128);
+  const version = printable(annotations[ANNOTATION_VERSION], 128);
   const replicas = Number(annotations[ANNOTATION_REPLICAS] ?? Number.NaN);
-  const unhealthy = annotations[ANNOTATION_UNHEALTHY]?.slice(0, 1_000);
+  const unhealthy = printable(annotations[ANNOTATION_UNHEALTHY], 1_000);
   const problem = parseProblem(annotations[ANNOTATION_PROBLEM]);
   const handBack = parseHandBack(annotations[ANNOTATION_HAND_BACK]);
   return {
@@ -70,7 +70,7 @@ function parseProblem(text: string | undefined): Problem | undefined {
     const { reason, message, terminal } = JSON.parse(text);
     const known = REASONS.find(each => each === reason);
     if (!known || typeof message !== 'string') return undefined;
-    return { reason: known, message: message.slice(0, 1_000), terminal: terminal === true };
+    return { reason: known, message: printable(message, 1_000), terminal: terminal === true };
   } catch {
     return undefined; // an agent of another version
   }

@@ -11,6 +11,7 @@ import {
   type KubeObject,
   keyOf,
   mergeConditions,
+  printable,
   type ResourceType,
 } from '#runtime';
 import type { Obstacle } from './binding-status.ts';
@@ -156,11 +157,14 @@ export function isConfirmedByAgent({ metadata, status }: RoleTemplateBinding): b
   return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
 }
 
+/** As long as the reason of a condition may be, with room for a mistake in it. */
+const REASON_LENGTH = 256;
+
 /** What the agent says is in the way. */
 export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obstacle | undefined {
   const applied = findCondition(status?.conditions, APPLIED);
   if (applied?.status !== 'False' || applied.observedGeneration !== metadata.generation) return undefined;
-  return { reason: applied.reason, message: applied.message };
+  return { reason: printable(applied.reason, REASON_LENGTH), message: printable(applied.message) };
 }
 
 export interface Seen {
@@ -198,7 +202,8 @@ export function isRevokedByAgent({ status }: ClusterAccess): boolean {
 
 /** What the agent says of the Secret of a ClusterAccess; undefined while it says nothing. */
 export function issuedByAgent({ status }: ClusterAccess): Condition | undefined {
-  return findCondition(status?.conditions, ISSUED);
+  const issued = findCondition(status?.conditions, ISSUED);
+  return issued && { ...issued, reason: printable(issued.reason, REASON_LENGTH), message: printable(issued.message) };
 }
 
 export type AccessSeen = 'revoked' | { readonly issued: boolean; readonly reason: string; readonly message: string };

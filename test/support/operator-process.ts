@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { run } from '../../hack/control-plane/command.ts';
 import { type Exit, ManagedProcess } from '../../hack/control-plane/processes.ts';
 import type { OperatorName } from '../../operators/run.ts';
-import { WRITE_LINE } from './write-line.ts';
+import { MEASURE_LINE, type Measured, WRITE_LINE } from './write-line.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const GRACE_MS = 35_000;
@@ -23,6 +23,8 @@ export interface OperatorProcessOptions {
   readonly killAtWrite?: number;
   /** Requests in flight for one cluster at most; with 1, writes are made strictly one after the other. */
   readonly maxInFlight?: number;
+  /** Tells its memory and the delay of its event loop every second: see {@link OperatorProcess.measured}. */
+  readonly measure?: boolean;
 }
 
 /** Starts operators as processes of their own, from one bundle, which starts several times as fast as the sources. */
@@ -48,11 +50,11 @@ export class OperatorProcesses {
   }
 
   start(options: OperatorProcessOptions): OperatorProcess {
-    const { operators, kubeconfig, identity, killAtWrite, maxInFlight } = options;
+    const { operators, kubeconfig, identity, killAtWrite, maxInFlight, measure } = options;
     const name = `operator-${this.#started.size + 1}`;
     const kubeconfigFile = join(this.#dir, `${name}.kubeconfig`);
     writeFileSync(kubeconfigFile, kubeconfig, { mode: 0o600 });
-    const settings = JSON.stringify({ operators, kubeconfigFile, identity, killAtWrite, maxInFlight });
+    const settings = JSON.stringify({ operators, kubeconfigFile, identity, killAtWrite, maxInFlight, measure });
     const managed = new ManagedProcess({
       name,
       command: process.execPath,
@@ -95,6 +97,14 @@ export class OperatorProcess {
       .split('\n')
       .filter(line => line.startsWith(WRITE_LINE))
       .map(line => line.slice(WRITE_LINE.length));
+  }
+
+  /** What it measured of itself, second by second, where it was asked to. Read from the log, which is trusted. */
+  measured(): Measured[] {
+    return this.log()
+      .split('\n')
+      .filter(line => line.startsWith(MEASURE_LINE))
+      .map(line => JSON.parse(line.slice(MEASURE_LINE.length)));
   }
 
   /** Everything it printed. */

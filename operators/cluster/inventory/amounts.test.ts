@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { Quantity } from '#runtime';
-import { type Amounts, amountsOf, difference, larger, NOTHING, quantitiesOf, sum } from './amounts.ts';
+import { type Amounts, amountsOf, difference, larger, NOTHING, quantitiesOf, readAmounts, sum } from './amounts.ts';
 
 /** Lists as people write them: integers and fractions with every kind of suffix. */
 const quantity = fc
@@ -12,10 +12,37 @@ const list = fc.record({ cpu: quantity, memory: quantity, pods: quantity }, { re
 const total = (lists: readonly Amounts[]) => lists.reduce(sum, NOTHING);
 
 describe('amounts', () => {
-  test('of a list that says nothing, or nonsense, are nothing', () => {
+  test('of a list that says nothing are nothing', () => {
     expect(amountsOf()).toEqual(NOTHING);
     expect(amountsOf({ 'nvidia.com/gpu': '8' })).toEqual(NOTHING);
-    expect(amountsOf({ cpu: 'many', memory: '1Gi' })).toEqual({ ...NOTHING, memory: 1024n ** 3n * 10n ** 9n });
+  });
+
+  test.each([
+    ['a word', 'many'],
+    ['200,000 digits', '9'.repeat(200_000)],
+    ['200,000 decimals', `0.${'0'.repeat(200_000)}1`],
+    ['a large exponent', '1e999'],
+    ['more than Kubernetes holds', '10E'],
+    ['less than nothing', '-1'],
+    ['a number', 4],
+    ['a list', ['4']],
+    ['null', null],
+    ['an object', {}],
+    ['an escape sequence', '4\x1b[31m'],
+  ])('that are %s are left out and named, and the others count', (_what, cpu) => {
+    const { amounts, unreadable } = readAmounts({ cpu, memory: '1Gi' });
+    expect(amounts).toEqual({ ...NOTHING, memory: 1024n ** 3n * 10n ** 9n });
+    expect(unreadable).toEqual(['cpu']);
+  });
+
+  test.each([[null], ['4'], [[]], [7], [undefined]])('of %j are nothing', list => {
+    expect(readAmounts(list)).toEqual({ amounts: NOTHING, unreadable: [] });
+  });
+
+  test('whose sum is more than Kubernetes holds are written as the most that it does', () => {
+    const most = amountsOf({ cpu: '8E', memory: '7Ei', pods: '1' });
+    const sums = quantitiesOf([most, most, most].reduce(sum, NOTHING));
+    expect(sums).toEqual({ cpu: '9223372036854775807', memory: '9223372036854775807', pods: '3' });
   });
 
   test.each([

@@ -1,5 +1,6 @@
-import { type Clock, type Cluster, type Informer, jsonEqual } from '#runtime';
+import { type Clock, type Cluster, type Informer, jsonEqual, keyOf, keyString } from '#runtime';
 import { type Amounts, difference, NOTHING, type Quantities, quantitiesOf, sum } from './amounts.ts';
+import { type LeftOut, leftOut } from './left-out.ts';
 import { type Node, Nodes, type NodesSummary, reduceNode, summariseNodes } from './nodes.ts';
 import { countedPod, PODS_ON_NODES, type Pod, Pods, reducePod } from './pods.ts';
 import { Readable, type Unreadable } from './readable.ts';
@@ -8,6 +9,8 @@ import { Readable, type Unreadable } from './readable.ts';
 export interface Summary extends NodesSummary {
   /** Left out while Pods can't be read. */
   readonly requested?: Quantities;
+  /** What the server sends and can't be counted. */
+  readonly leftOut?: LeftOut;
 }
 
 /** What is known of a cluster's nodes and Pods. */
@@ -52,6 +55,8 @@ export class Inventory {
   readonly #podsReadable: Readable;
   readonly #end: (() => void)[];
   #requested: Amounts = NOTHING;
+  /** Keys of Pods whose requests can't be read. */
+  readonly #unreadablePods = new Set<string>();
   #state: InventoryState = {};
   #reportedAt = Number.NEGATIVE_INFINITY;
   #due: { readonly at: number; readonly cancel: () => void } | undefined;
@@ -91,7 +96,8 @@ export class Inventory {
   #watchNodes(): () => void {
     return this.#nodes.subscribe({
       applied: (node, old) => {
-        if (!jsonEqual(node.facts, old?.facts)) this.#changed(NODES_EVERY_MS);
+        const isSame = jsonEqual(node.facts, old?.facts) && jsonEqual(node.unreadable, old?.unreadable);
+        if (!isSame) this.#changed(NODES_EVERY_MS);
       },
       deleted: () => this.#changed(NODES_EVERY_MS),
       synced: () => this.#begin(),
@@ -105,10 +111,23 @@ export class Inventory {
       this.#changed(PODS_EVERY_MS);
     };
     return this.#pods.subscribe({
-      applied: (pod, old) => replace(old ? countedPod(old) : NOTHING, countedPod(pod)),
-      deleted: old => replace(countedPod(old), NOTHING),
+      applied: (pod, old) => {
+        replace(old ? countedPod(old) : NOTHING, countedPod(pod));
+        if (pod.unreadable !== old?.unreadable) this.#unreadable(pod, pod.unreadable ?? false);
+      },
+      deleted: old => {
+        replace(countedPod(old), NOTHING);
+        if (old.unreadable) this.#unreadable(old, false);
+      },
       synced: () => this.#begin(),
     });
+  }
+
+  #unreadable(pod: Pod, is: boolean): void {
+    const key = keyString(keyOf(pod));
+    if (is) this.#unreadablePods.add(key);
+    else this.#unreadablePods.delete(key);
+    this.#changed(PODS_EVERY_MS);
   }
 
   /** Both have been read, as far as they can be. */
@@ -147,9 +166,11 @@ export class Inventory {
     const { problem: podsUnreadable } = this.#podsReadable;
     const problems = { ...(nodesUnreadable ? { nodesUnreadable } : {}), ...(podsUnreadable ? { podsUnreadable } : {}) };
     if (!this.#complete) return problems;
-    const nodes = summariseNodes(this.#nodes.list().flatMap(({ facts }) => facts ?? []));
+    const nodes = this.#nodes.list();
+    const counted = summariseNodes(nodes.flatMap(({ facts }) => facts ?? []));
     const requested = podsUnreadable ? {} : { requested: quantitiesOf(this.#requested) };
-    return { ...problems, summary: { ...nodes, ...requested } };
+    const left = leftOut(nodes, this.#unreadablePods);
+    return { ...problems, summary: { ...counted, ...requested, ...(left ? { leftOut: left } : {}) } };
   }
 
   #lookLater(): void {

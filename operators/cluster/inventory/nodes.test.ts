@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { leftOut } from './left-out.ts';
 import { type Node, type NodeFacts, reduceNode, summariseNodes } from './nodes.ts';
 import { nodesReadyCondition } from './status.ts';
 
@@ -199,6 +200,62 @@ describe('nodes or Pods that can’t be read', () => {
     expect(nodesReadyCondition(state)).toMatchObject({
       status: 'True',
       message: 'all nodes are ready and none is under pressure; what Pods request is not known: no',
+    });
+  });
+});
+
+describe('a node that an API server does not send', () => {
+  const hostile = (name: string, fields: object): Node => ({ metadata: { name }, ...fields }) as Node;
+
+  test.each([
+    [
+      'its capacity has 200,000 digits',
+      { status: { capacity: { ...SIZE, cpu: '1'.repeat(200_000) } } },
+      ['capacity.cpu'],
+    ],
+    ['its memory is a word', { status: { allocatable: { ...SIZE, memory: 'lots' } } }, ['allocatable.memory']],
+    ['its conditions are an object', { status: { conditions: {}, capacity: SIZE } }, undefined],
+    ['its conditions are nothing', { status: { conditions: [null, 7], capacity: SIZE } }, undefined],
+    ['its status is null', { status: null }, undefined],
+  ])('since %s is counted without that', (_why, fields, unreadable) => {
+    const reduced = reduceNode(hostile('a', fields));
+    expect(reduced.unreadable).toEqual(unreadable);
+    expect(reduced.facts).toMatchObject({ name: 'a', ready: false, reasons: ['NotReady'] });
+  });
+
+  test.each([['a\nb'], ['a\u200b'], ['A'], ['\x1b[31m'], ['x'.repeat(254)], ['a/b']])(
+    'since its name is %j is left out',
+    name => {
+      expect(reduceNode(hostile(name, {}))).toMatchObject({ unreadable: ['name'] });
+      expect(reduceNode(hostile(name, {})).facts).toBeUndefined();
+    },
+  );
+
+  test('keeps little, however much it has', () => {
+    const many = <V>(value: (index: number) => V) => Array.from({ length: 10_000 }, (_, index) => value(index));
+    const labels = Object.fromEntries(many(index => [`${ROLE}role-${index}`, 'x'.repeat(100)]));
+    const conditions = many(index => ({ type: `Type${index}`, status: 'True', message: 'x'.repeat(100) }));
+    const reduced = reduceNode({ metadata: { name: 'a', labels }, status: { conditions } });
+    expect(
+      JSON.stringify(reduced, (_key, value) => (typeof value === 'bigint' ? `${value}` : value)).length,
+    ).toBeLessThan(500);
+  });
+
+  test('is named in the condition, and the others are counted', () => {
+    const nodes = [
+      ...Array.from({ length: 7 }, (_, index) => hostile(`n${index}`, { status: { capacity: { cpu: 'x' } } })),
+      hostile('bad\x1b[31m\nname', {}),
+    ].map(reduceNode);
+    const pods = new Set(['b/y', 'a/x']);
+    const left = leftOut(nodes, pods);
+    expect(left).toMatchObject({ nodesTotal: 8, podsTotal: 2, pods: ['a/x', 'b/y'] });
+    const summary = { ...summaryOf(aNode('well')), ...(left ? { leftOut: left } : {}) };
+    expect(nodesReadyCondition({ summary })).toEqual({
+      type: 'NodesReady',
+      status: 'True',
+      reason: 'NodesReady',
+      message:
+        'all nodes are ready and none is under pressure; left out, since it can’t be read: of nodes bad name (name), n0 (capacity.cpu), n1 (capacity.cpu), n2 (capacity.cpu), n3 (capacity.cpu), 3 more and the requests of Pods a/x, b/y; look at them in the cluster',
     });
   });
 });

@@ -1,6 +1,14 @@
 import type { ClusterStatus } from '#api';
 import type { KubeObject, ResourceType } from '#runtime';
-import { type Amounts, amountsOf, NOTHING, type Quantities, quantitiesOf, type ResourceList, sum } from './amounts.ts';
+import {
+  type Amounts,
+  NOTHING,
+  type Quantities,
+  quantitiesOf,
+  type ResourceList,
+  readAmounts,
+  sum,
+} from './amounts.ts';
 
 /** A node as the API server sends it, or, from a cache, its name, its version and what counts of it. */
 export interface Node extends KubeObject {
@@ -10,7 +18,10 @@ export interface Node extends KubeObject {
     readonly allocatable?: ResourceList;
     readonly conditions?: readonly { readonly type: string; readonly status: string }[];
   };
+  /** Undefined for a node that can't be counted at all. */
   readonly facts?: NodeFacts;
+  /** What of it can't be read and does not count, such as `capacity.cpu`. */
+  readonly unreadable?: readonly string[];
 }
 
 export const Nodes: ResourceType<Node> = { group: '', version: 'v1', kind: 'Node', plural: 'nodes', namespaced: false };
@@ -53,20 +64,32 @@ const PRESSURES = ['DiskPressure', 'MemoryPressure', 'PIDPressure', 'NetworkUnav
 /** As many unhealthy nodes as a status names. */
 const NAMED = 50;
 
+/** The API server takes no other name for a node. */
+const NAME = /^[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?$/;
+
 /** Keeps of a node what counts. A kubelet's heartbeat changes nothing of it but the version. */
 export function reduceNode({ metadata = {}, spec, status }: Node): Node {
   const { name = '', uid = '', resourceVersion = '', labels } = metadata;
-  const isTrue = (type: string) => status?.conditions?.some(one => one.type === type && one.status === 'True') ?? false;
+  const reduced = { metadata: { name, uid, resourceVersion } };
+  if (!NAME.test(name)) return { ...reduced, unreadable: ['name'] };
+  const conditions = Array.isArray(status?.conditions) ? status.conditions : [];
+  const isTrue = (type: string) => conditions.some(one => one?.type === type && one.status === 'True');
   const ready = isTrue('Ready');
+  const capacity = readAmounts(status?.capacity);
+  const allocatable = readAmounts(status?.allocatable);
+  const unreadable = [
+    ...capacity.unreadable.map(resource => `capacity.${resource}`),
+    ...allocatable.unreadable.map(resource => `allocatable.${resource}`),
+  ];
   const facts = {
     name,
     roles: rolesOf(labels ?? {}),
     ready,
     reasons: [...(ready ? [] : [NOT_READY]), ...PRESSURES.filter(isTrue)],
-    capacity: amountsOf(status?.capacity),
-    allocatable: spec?.unschedulable ? NOTHING : amountsOf(status?.allocatable),
+    capacity: capacity.amounts,
+    allocatable: spec?.unschedulable ? NOTHING : allocatable.amounts,
   };
-  return { metadata: { name, uid, resourceVersion }, facts };
+  return { ...reduced, facts, ...(unreadable.length > 0 ? { unreadable } : {}) };
 }
 
 /** Counts nodes. The order in which they come makes no difference. */

@@ -118,3 +118,22 @@ describe('a Pod in the cache', () => {
     expect(quantitiesOf(countedPod(reducePod(aPod({}))))).toEqual({ cpu: '0', memory: '0', pods: '1' });
   });
 });
+
+describe('a Pod that no API server sends', () => {
+  const metadata = { name: 'a', namespace: 'x', uid: 'u', resourceVersion: '7' };
+  const odd = (spec: unknown, status: unknown = {}) =>
+    ({ metadata, spec: { nodeName: 'node', ...(spec as object) }, status }) as Pod;
+
+  test.each([
+    ['200,000 digits', odd({ containers: [asking('1'.repeat(200_000))] })],
+    ['a word', odd({ containers: [asking('1'), asking('many')] })],
+    ['containers that are no list', odd({ containers: {} })],
+    ['a container that is null', odd({ containers: [null] })],
+    ['requests that are null', odd({ containers: [{ resources: { requests: null } }] })],
+    ['statuses that are no list', odd({ containers: [asking('1')] }, { containerStatuses: 7 })],
+  ])('with %s counts as one that requests nothing, and is marked', (_what, pod) => {
+    const reduced = reducePod(pod);
+    expect(reduced.unreadable).toBe(true);
+    expect(quantitiesOf(countedPod(reduced))).toEqual({ cpu: '0', memory: '0', pods: '1' });
+  });
+});

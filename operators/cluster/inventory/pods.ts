@@ -36,6 +36,8 @@ export interface Pod extends KubeObject {
   };
   /** What it adds to the sum, in a cache; undefined for a Pod that does not count. */
   readonly counted?: Amounts;
+  /** Its requests can't be read: it counts as a Pod that requests nothing. */
+  readonly unreadable?: true;
 }
 
 export const Pods: ResourceType<Pod> = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };
@@ -44,6 +46,7 @@ export const Pods: ResourceType<Pod> = { group: '', version: 'v1', kind: 'Pod', 
 export const PODS_ON_NODES = 'spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed';
 
 const ONE_POD = 1_000_000_000n;
+const NOTHING_REQUESTED: Amounts = { ...NOTHING, pods: ONE_POD };
 const FINISHED = ['Succeeded', 'Failed'];
 /** Few values, which many Pods of all clusters have; beyond these, each has its own again. */
 const sharedAmounts = new SharedValues<Amounts>(1_000);
@@ -57,9 +60,13 @@ export function reducePod(pod: Pod): Pod {
   const { name = '', namespace = '', resourceVersion = '' } = pod.metadata ?? {};
   const metadata = { name, namespace: sharedNamespaces.get(namespace, () => namespace), resourceVersion };
   if (!pod.spec?.nodeName || FINISHED.includes(pod.status?.phase ?? '')) return { metadata };
-  const { cpu, memory } = requestsOf(pod);
-  const counted = sharedAmounts.get(`${cpu} ${memory}`, () => ({ cpu, memory, pods: ONE_POD }));
-  return { metadata, counted };
+  try {
+    const { cpu, memory } = requestsOf(pod);
+    const counted = sharedAmounts.get(`${cpu} ${memory}`, () => ({ cpu, memory, pods: ONE_POD }));
+    return { metadata, counted };
+  } catch {
+    return { metadata, counted: NOTHING_REQUESTED, unreadable: true };
+  }
 }
 
 /** What a reduced Pod adds to the sum. */
@@ -70,6 +77,7 @@ export function countedPod({ counted = NOTHING }: Pick<Pod, 'counted'>): Amounts
 /**
  * What the scheduler reserves for the Pod on its node, of cores and bytes. Source: PodRequests in
  * k8s.io/component-helpers/resource, with what containers still hold while they are resized (KEP-1287).
+ * @throws QuantityError and TypeError for a Pod that no API server sends
  */
 export function requestsOf(pod: Pod): Amounts {
   const { resources, overhead } = pod.spec ?? {};

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { ApiError, ConnectionError } from '#runtime';
+import { AnswerError, ApiError, ConnectionError } from '#runtime';
 import { Readable } from './readable.ts';
 
 const refusal = (code = 403) => new ApiError(code, { message: `nodes is forbidden: ${code}` }, 'GET /nodes?timeout=1');
@@ -35,6 +35,18 @@ test('silence is no answer: it neither counts nor lifts a verdict', () => {
 
 test('a credential that is not known is told elsewhere', () => {
   expect(reasons(refusal(401), refusal(401))).toEqual([undefined, undefined]);
+});
+
+test('what is no answer to the question counts when it lasts', () => {
+  const wrong = () => new AnswerError('WATCH nodes', 'its kind is Secret');
+  expect(reasons(wrong(), wrong(), wrong(), wrong(), wrong(), undefined)).toEqual([
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+    'ReadFailed',
+    undefined,
+  ]);
 });
 
 test('another answer than 403 counts only when it lasts', () => {

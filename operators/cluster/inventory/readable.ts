@@ -1,4 +1,4 @@
-import { ApiError, type Informer, isForbidden, isUnauthorized, type KubeObject } from '#runtime';
+import { AnswerError, ApiError, type Informer, isForbidden, isUnauthorized, type KubeObject } from '#runtime';
 
 /** Why a kind can't be read. */
 export interface Unreadable {
@@ -17,7 +17,7 @@ const PATIENCE = 4;
  */
 export class Readable {
   readonly #informer: Pick<Informer<KubeObject>, 'known' | 'failure' | 'resource'>;
-  #first: ApiError | undefined;
+  #first: ApiError | AnswerError | undefined;
   #looks = 0;
   #problem: Unreadable | undefined;
 
@@ -34,7 +34,7 @@ export class Readable {
     const { known, failure, resource } = this.#informer;
     if (known) this.#problem = undefined;
     // a credential that is not known at all is told by the probes
-    if (!(failure instanceof ApiError) || isUnauthorized(failure)) {
+    if (!isAnswer(failure) || isUnauthorized(failure)) {
       this.#first = undefined;
       this.#looks = 0;
       return;
@@ -46,9 +46,14 @@ export class Readable {
   }
 }
 
+/** The server has answered: with an error, or with what is no answer to the question. */
+function isAnswer(failure: unknown): failure is ApiError | AnswerError {
+  return failure instanceof ApiError || failure instanceof AnswerError;
+}
+
 /** The server's own sentence: the request's differs from try to try. */
-function unreadable(resource: string, failure: ApiError): Unreadable {
-  const said = failure.status.message ?? `HTTP ${failure.code}`;
+function unreadable(resource: string, failure: ApiError | AnswerError): Unreadable {
+  const said = failure instanceof AnswerError ? failure.problem : (failure.status.message ?? `HTTP ${failure.code}`);
   return isForbidden(failure)
     ? { reason: 'Forbidden', message: `${said}: grant the connection’s user list and watch on ${resource}` }
     : {

@@ -1,6 +1,7 @@
 import type { ClusterStatus } from '#api';
 import type { ConditionIntent } from '#runtime';
 import type { InventoryState, Summary } from './inventory.ts';
+import { leftOutMessage } from './left-out.ts';
 
 /** The fields of a Cluster's status that an inventory fills. */
 export const INVENTORY_FIELDS = ['nodes', 'capacity', 'allocatable', 'requested'] as const;
@@ -33,7 +34,7 @@ export function nodesReadyCondition(state: InventoryState | undefined): Conditio
   const type = 'NodesReady';
   if (nodesUnreadable) return { type, status: 'Unknown', ...nodesUnreadable };
   if (!summary) return undefined;
-  const message = [nodesMessage(summary), podsMessage(state)].filter(Boolean).join('; ');
+  const message = [nodesMessage(summary), podsMessage(state), leftMessage(summary)].filter(Boolean).join('; ');
   return summary.unhealthyTotal === 0
     ? { type, status: 'True', reason: 'NodesReady', message }
     : { type, status: 'False', reason: 'NodesUnhealthy', message };
@@ -51,4 +52,8 @@ function nodesMessage({ nodes, unhealthyTotal }: Summary): string {
 
 function podsMessage({ podsUnreadable }: InventoryState = {}): string {
   return podsUnreadable ? `what Pods request is not known: ${podsUnreadable.message}` : '';
+}
+
+function leftMessage({ leftOut }: Summary): string {
+  return leftOut ? leftOutMessage(leftOut) : '';
 }
