@@ -127,13 +127,13 @@ export function correctionOf(copy: Copy, template: Template): Correction | undef
 export function copyOf(object: Source & Partial<PolicySource>): Copy {
   const { managedFields: _managed, annotations, ...metadata } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
-  const { hard } = object.spec ?? {};
+  const { spec: { hard } = {}, status } = object;
   return {
     metadata: { ...metadata, annotations: kept },
     ...(object.type === undefined ? {} : { type: object.type }),
     ...(object.immutable === undefined ? {} : { immutable: object.immutable }),
     digest: contentDigest(object),
-    ...(hard ? { quota: { hard, used: object.status?.used ?? {} } } : {}),
+    ...(hard ? { quota: { hard, enforced: Object.keys(status?.hard ?? {}), used: status?.used ?? {} } } : {}),
   };
 }
 
