@@ -33,6 +33,8 @@ export const ANNOTATION_OWNER_UID = 'paddock.dev/owner-uid';
 export const ANNOTATION_HUB = 'paddock.dev/hub';
 /** On a shared object: a label selector that narrows the namespaces it is copied to. */
 export const ANNOTATION_NAMESPACES = 'paddock.dev/namespaces';
+/** On a shared object: prefixes of label and annotation keys, separated by commas, that its copies do not get. */
+export const ANNOTATION_LEAVE_OUT = 'paddock.dev/leave-out';
 /** `"true"` stops the reconciling of an object. */
 export const ANNOTATION_PAUSED = 'paddock.dev/paused';
 /** On `c-<cluster>`: the uid of the Cluster that was given its default projects, which happens once. */

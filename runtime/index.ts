@@ -1,7 +1,7 @@
 export { parseObject } from './answers.ts';
 export { Backoff } from './backoff.ts';
 export { BOUNDS } from './bounds.ts';
-export { Cache } from './cache.ts';
+export { Cache, type InformerRequest } from './cache.ts';
 export * from './client.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { Cluster, type ClusterOptions, ClusterReplacedError } from './cluster.ts';
@@ -26,7 +26,14 @@ export { type AddOptions, type Priority, WorkQueue } from './queue.ts';
 export { type EventIntent, Recorder } from './recorder.ts';
 export * from './resource.ts';
 export type { Selection } from './selection.ts';
-export { type LabelSelector, parseSelector, SelectorError, selectorText } from './selector.ts';
+export {
+  type LabelSelector,
+  parseSelector,
+  SELECTOR_BOUNDS,
+  SelectorError,
+  selectorText,
+} from './selector.ts';
+export { SelectorCache } from './selector-cache.ts';
 export { type CertificateFiles, readCertificate } from './serving-certificate.ts';
 export { SharedQuestion } from './shared-question.ts';
 export { dropBookkeeping } from './transform.ts';

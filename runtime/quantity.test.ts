@@ -41,6 +41,41 @@ describe('a quantity', () => {
     expect(() => Quantity.parse(text)).toThrow(`"${text}" is not a quantity`);
   });
 
+  test.each([
+    ['1e900', '9223372036854775807'],
+    ['-1e900', '-9223372036854775807'],
+    ['0e900', '0'],
+    ['1e-900', '1e-9'],
+    ['-1e-900', '-1e-9'],
+    ['8Ei', '9223372036854775807'],
+    ['9223372036854775807', '9223372036854775807'],
+    ['9223372036854775808', '9223372036854775807'],
+    ['9223372036854775806999m', '9223372036854775806999m'],
+    [`0.${'0'.repeat(38)}1`, '1n'],
+    ['9'.repeat(40), '9223372036854775807'],
+    [`${'9'.repeat(40)}E`, '9223372036854775807'],
+  ])('%s is capped, as Kubernetes caps: %s', (text, expected) => {
+    expect(canonical(text)).toBe(expected);
+  });
+
+  test('a sum is capped as what is read', () => {
+    const most = Quantity.parse('8Ei');
+    expect(most.plus(most).compare(most)).toBe(0);
+    expect(Quantity.ZERO.minus(most).minus(most).toString()).toBe('-9223372036854775807');
+    expect(Quantity.ofNanos(10n ** 5_000n, 'decimal').toString()).toBe('9223372036854775807');
+  });
+
+  test.each([
+    ['1'.repeat(41), 'must have at most 40 digits'],
+    [`${'1'.repeat(20)}.${'1'.repeat(21)}Gi`, 'must have at most 40 digits'],
+    [`1${'0'.repeat(240_000)}e0`, 'must have at most 64 characters'],
+    ['x'.repeat(65), 'must have at most 64 characters'],
+  ])('of more than 40 digits is none, and quoted in part', (text, rule) => {
+    expect(() => Quantity.parse(text)).toThrow(QuantityError);
+    expect(() => Quantity.parse(text)).toThrow(rule);
+    expect(() => Quantity.parse(text)).toThrow(/^.{10,150}$/);
+  });
+
   test('adds and compares exactly, whatever the suffix', () => {
     expect(Quantity.parse('100m').plus(Quantity.parse('0.9')).toString()).toBe('1');
     expect(Quantity.parse('1Gi').plus(Quantity.parse('1')).toString()).toBe('1073741825');

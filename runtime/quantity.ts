@@ -12,11 +12,19 @@ const ONE = 10n ** BigInt(NANO_DIGITS);
 const BINARY: readonly string[] = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 /** From the smallest: each is a thousand times the one before, the first is a nano. */
 const DECIMAL: readonly string[] = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
-const SYNTAX = /^([+-]?)(\d+\.?\d*|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?$/;
+const SYNTAX = /^([+-]?)(\d+(?:\.\d*)?|\.\d+)(Ki|Mi|Gi|Ti|Pi|Ei|[numkMGTPE]|[eE][+-]?\d{1,3})?$/;
+/** A longer text is not parsed. */
+const LENGTH = 64;
+const DIGITS = 40;
+/** Kubernetes caps what is written with a binary suffix, and counts all in 64 bits: maxAllowed of its quantity.go. */
+const MOST = (2n ** 63n - 1n) * ONE;
+/** Powers of ten that take the smallest digit past {@link MOST}, or the largest number below a nano. */
+const OUT_OF_RANGE = 2 * DIGITS;
 
 /**
  * An amount of a resource as Kubernetes writes it: `100m`, `1.5Gi`, `1e3`. Exact, immutable; equal amounts
- * compare as equal however they are written. Source: k8s.io/apimachinery/pkg/api/resource.
+ * compare as equal however they are written. At most 2^63-1, and at least as much below zero: what is read, or comes of
+ * a sum, is capped there. Source: k8s.io/apimachinery/pkg/api/resource.
  */
 export class Quantity {
   static readonly ZERO = new Quantity(0n, 'decimal');
@@ -28,21 +36,22 @@ export class Quantity {
     this.#format = format;
   }
 
-  /** @throws QuantityError */
+  /** Takes time and memory that a bound on the text keeps small, 40 digits at most. @throws QuantityError */
   static parse(text: string): Quantity {
+    if (text.length > LENGTH) throw refusal(text, `must have at most ${LENGTH} characters`);
     const [, sign = '', number = '', suffix = ''] = SYNTAX.exec(text) ?? [];
-    if (number === '')
-      throw new QuantityError(`"${text}" is not a quantity: a number with an optional suffix such as m, k, Gi or e3`);
+    if (number === '') throw refusal(text, 'a number with an optional suffix such as m, k, Gi or e3');
     const [whole = '', fraction = ''] = number.split('.');
+    if (whole.length + fraction.length > DIGITS) throw refusal(text, `must have at most ${DIGITS} digits`);
     const digits = BigInt(`${whole}${fraction}`);
     const [scale, decimals, format] = scaleOf(suffix);
     const nanos = roundedUp(digits * scale, decimals + NANO_DIGITS - fraction.length);
-    return new Quantity(sign === '-' ? -nanos : nanos, format);
+    return Quantity.ofNanos(sign === '-' ? -nanos : nanos, format);
   }
 
   /** So many billionths, the finest part there is, written with suffixes of this kind where they fit. */
-  static ofNanos(nanos: bigint, format: 'binary' | 'decimal'): Quantity {
-    return new Quantity(nanos, format);
+  static ofNanos(nanos: bigint, format: Format): Quantity {
+    return new Quantity(nanos > MOST ? MOST : nanos < -MOST ? -MOST : nanos, format);
   }
 
   /** The amount in billionths. */
@@ -51,11 +60,11 @@ export class Quantity {
   }
 
   plus(other: Quantity): Quantity {
-    return new Quantity(this.#nanos + other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
+    return Quantity.ofNanos(this.#nanos + other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
   }
 
   minus(other: Quantity): Quantity {
-    return new Quantity(this.#nanos - other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
+    return Quantity.ofNanos(this.#nanos - other.#nanos, this.#nanos === 0n ? other.#format : this.#format);
   }
 
   /** Negative when this is less than the other, 0 when they are equal. */
@@ -93,6 +102,9 @@ function scaleOf(suffix: string): [factor: bigint, decimals: number, format: For
 
 /** digits × 10^decimals, away from zero where that is no whole number. */
 function roundedUp(digits: bigint, decimals: number): bigint {
+  if (digits === 0n) return 0n;
+  if (decimals > OUT_OF_RANGE) return MOST;
+  if (decimals < -OUT_OF_RANGE) return 1n;
   if (decimals >= 0) return digits * 10n ** BigInt(decimals);
   const divisor = 10n ** BigInt(-decimals);
   return (digits + divisor - 1n) / divisor;
@@ -109,13 +121,19 @@ function binary(value: bigint): string {
 }
 
 function decimal(nanos: bigint, exponent: boolean): string {
-  let rest = nanos;
-  let power = 0;
-  while (rest % 1000n === 0n && (exponent || power < DECIMAL.length - 1)) {
-    rest /= 1000n;
-    power += 1;
-  }
+  const digits = `${nanos}`;
+  const zeros = digits.length - digits.replace(/0+$/, '').length;
+  const power = Math.min(Math.floor(zeros / 3), exponent ? zeros : DECIMAL.length - 1);
+  const rest = digits.slice(0, digits.length - 3 * power);
   const tens = 3 * power - NANO_DIGITS;
-  if (exponent) return tens === 0 ? `${rest}` : `${rest}e${tens}`;
+  if (exponent) return tens === 0 ? rest : `${rest}e${tens}`;
   return `${rest}${DECIMAL[power]}`;
+}
+
+const SHOWN = 48;
+
+/** Quotes as much of the text as a message has room for. */
+function refusal(text: string, rule: string): QuantityError {
+  const shown = text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+  return new QuantityError(`"${shown}" is not a quantity: ${rule}`);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseSelector, SelectorError } from './selector.ts';
+import { parseSelector, SELECTOR_BOUNDS, SelectorError } from './selector.ts';
+import { SelectorCache } from './selector-cache.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -84,5 +85,50 @@ describe('parseSelector', () => {
     expect(() => parseSelector(selector)).toThrow(SelectorError);
     expect(() => parseSelector(selector)).toThrow(message);
     expect(() => parseSelector(selector)).toThrow(JSON.stringify(selector));
+  });
+
+  describe('is bounded', () => {
+    const { length, requirements } = SELECTOR_BOUNDS;
+    const many = (count: number) => Array.from({ length: count }, (_, index) => `!a${index}`).join();
+    const long = (size: number) => `a in (${'b,'.repeat((size - 8) / 2)}c)`;
+
+    test('by 4 KiB', () => {
+      expect(long(length)).toHaveLength(4_096);
+      expect(parseSelector(long(length)).matches({ a: 'c' })).toBe(true);
+      expect(() => parseSelector(`${long(length)} `)).toThrow('must have at most 4096 bytes');
+    });
+
+    test('by 64 requirements', () => {
+      expect(parseSelector(many(requirements)).matches({})).toBe(true);
+      expect(() => parseSelector(many(requirements + 1))).toThrow('must have at most 64 requirements');
+    });
+
+    test('in what its errors quote of it', () => {
+      for (const text of ['!a,'.repeat(60_000), `a=${'x'.repeat(4_000)}`, 'a b '.repeat(1_000)])
+        expect(() => parseSelector(text)).toThrow(/^.{20,300}$/);
+    });
+
+    test('or otherwise, for what a schema bounds', () => {
+      expect(parseSelector(many(100), { length: 100_000, requirements: 100 }).matches({ a99: '' })).toBe(false);
+    });
+  });
+});
+
+describe('a cache of selectors', () => {
+  test('has one object for equal texts', () => {
+    const cache = new SelectorCache(10);
+    expect(cache.parse('a=b')).toBe(cache.parse('a=b'));
+    expect(cache.parse('a=b')).not.toBe(cache.parse('a=c'));
+    expect(() => cache.parse('a b')).toThrow(SelectorError);
+  });
+
+  test('forgets what was used longest ago', () => {
+    const cache = new SelectorCache(2);
+    const [one, two] = [cache.parse('one'), cache.parse('two')];
+    expect(cache.parse('one')).toBe(one);
+    cache.parse('three');
+    expect(cache.size).toBe(2);
+    expect(cache.parse('one')).toBe(one);
+    expect(cache.parse('two')).not.toBe(two);
   });
 });

@@ -13,6 +13,16 @@ export interface SelectorObject {
   }[];
 }
 
+/** How much a selector may be; see {@link SELECTOR_BOUNDS}. */
+export interface SelectorBounds {
+  /** UTF-16 code units; whatever is not ASCII does not parse. */
+  readonly length: number;
+  readonly requirements: number;
+}
+
+/** Bounds of a selector that a tenant writes. Values need none of their own: within the length there are at most 2,044. */
+export const SELECTOR_BOUNDS: SelectorBounds = { length: 4_096, requirements: 64 };
+
 /** Thrown by {@link parseSelector}; the message names the part that does not parse. */
 export class SelectorError extends Error {
   override readonly name = 'SelectorError';
@@ -28,11 +38,13 @@ const VALUE = /^(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 
 /**
  * Parses `a`, `!a`, `a=b`, `a==b`, `a!=b`, `a in (b,c)`, `a notin (b,c)`, `a>1`, `a<1`, joined by commas.
- * The empty string selects everything. The grammar is that of k8s.io/apimachinery/pkg/labels.
+ * The empty string selects everything. The grammar is that of k8s.io/apimachinery/pkg/labels. The bounds are checked
+ * before anything is parsed; what is parsed takes memory in proportion to the text.
  * @throws SelectorError
  */
-export function parseSelector(text: string): LabelSelector {
-  const requirements = split(text).map(part => requirement(part, text));
+export function parseSelector(text: string, bounds: SelectorBounds = SELECTOR_BOUNDS): LabelSelector {
+  if (text.length > bounds.length) throw new SelectorError(`${named(text)} must have at most ${bounds.length} bytes`);
+  const requirements = [...new Set(split(text, bounds))].map(part => requirement(part, text));
   return { matches: (labels = {}) => requirements.every(holds => holds(labels)) };
 }
 
@@ -48,7 +60,7 @@ export function selectorText({ matchLabels = {}, matchExpressions = [] }: Select
 }
 
 /** Cuts at the commas that are not inside parentheses. */
-function split(text: string): string[] {
+function split(text: string, bounds: SelectorBounds): string[] {
   if (text.trim() === '') return [];
   const parts: string[] = [];
   let depth = 0;
@@ -59,10 +71,12 @@ function split(text: string): string[] {
     else if (text[at] === ',' && depth === 0) {
       parts.push(text.slice(start, at).trim());
       start = at + 1;
+      if (parts.length >= bounds.requirements)
+        throw new SelectorError(`${named(text)} must have at most ${bounds.requirements} requirements`);
     }
-    if (depth < 0 || depth > 1) throw new SelectorError(`label selector ${quote(text)}: unbalanced parentheses`);
+    if (depth < 0 || depth > 1) throw new SelectorError(`${named(text)}: unbalanced parentheses`);
   }
-  if (depth !== 0) throw new SelectorError(`label selector ${quote(text)}: unbalanced parentheses`);
+  if (depth !== 0) throw new SelectorError(`${named(text)}: unbalanced parentheses`);
   return [...parts, text.slice(start).trim()];
 }
 
@@ -71,15 +85,19 @@ function requirement(part: string, whole: string): Requirement {
   if (set) {
     const [, name = '', operator, list = ''] = set;
     const key = checkedKey(name, whole);
-    const values = new Set(list.split(',').map(value => checkedValue(value.trim(), whole)));
-    const named = (labels: Labels) => has(labels, key) && values.has(labels[key] ?? '');
-    return operator === 'in' ? named : labels => !named(labels);
+    // one string instead of a set of many, since no value holds a comma
+    const values = `,${list
+      .split(',')
+      .map(value => checkedValue(value.trim(), whole))
+      .join()},`;
+    const isNamed = (labels: Labels) => has(labels, key) && values.includes(`,${labels[key]},`);
+    return operator === 'in' ? isNamed : labels => !isNamed(labels);
   }
   const comparison = /^([^\s=!<>]+)\s*(==|=|!=|<|>)\s*(.*)$/.exec(part);
   if (comparison) return compare(comparison, whole);
-  const absent = /^!\s*(.+)$/.exec(part);
-  const key = checkedKey(absent?.[1] ?? part, whole);
-  return absent ? labels => !has(labels, key) : labels => has(labels, key);
+  const isAbsence = part.startsWith('!');
+  const key = checkedKey(isAbsence ? part.slice(1).trim() : part, whole);
+  return isAbsence ? labels => !has(labels, key) : labels => has(labels, key);
 }
 
 function compare([, name = '', operator, operand = '']: RegExpExecArray, whole: string): Requirement {
@@ -87,7 +105,7 @@ function compare([, name = '', operator, operand = '']: RegExpExecArray, whole: 
   const value = checkedValue(operand, whole);
   if (operator === '!=') return labels => labels[key] !== value;
   if (operator !== '<' && operator !== '>') return labels => labels[key] === value;
-  if (!/^-?\d+$/.test(value)) throw new SelectorError(`label selector ${quote(whole)}: ${quote(value)} is no integer`);
+  if (!/^-?\d+$/.test(value)) throw new SelectorError(`${named(whole)}: ${quote(value)} is no integer`);
   const bound = BigInt(value);
   return labels => {
     const actual = labels[key];
@@ -97,15 +115,19 @@ function compare([, name = '', operator, operand = '']: RegExpExecArray, whole: 
 }
 
 function checkedKey(key: string, whole: string): string {
-  if (KEY.test(key)) return key;
-  throw new SelectorError(`label selector ${quote(whole)}: ${quote(key)} is no label key`);
+  // the name of a property is found in labels by its identity, and keeps no text alive that it is a slice of
+  if (KEY.test(key)) return Object.keys({ [key]: true })[0] ?? key;
+  throw new SelectorError(`${named(whole)}: ${quote(key)} is no label key`);
 }
 
 function checkedValue(value: string, whole: string): string {
   if (VALUE.test(value)) return value;
-  throw new SelectorError(`label selector ${quote(whole)}: ${quote(value)} is no label value`);
+  throw new SelectorError(`${named(whole)}: ${quote(value)} is no label value`);
 }
 
 /** Labels are data: `constructor` is one only if the object bears it. */
 const has = (labels: Labels, key: string) => Object.hasOwn(labels, key);
-const quote = (text: string) => JSON.stringify(text);
+/** Of a text that a tenant wrote, as much as a message has room for. */
+const quote = (text: string) => JSON.stringify(text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text);
+const named = (text: string) => `label selector ${quote(text)}`;
+const SHOWN = 80;

@@ -60,10 +60,12 @@ export interface ProjectSpec {
  */
 export interface ProjectResourceQuota {
   /**
-   * What all namespaces of the Project may have together. Keys are those of a ResourceQuota (cpu, memory, pods,
-   * requests.*, limits.*, services.*, count/<resource>.<group>, hugepages-<size>,
-   * <class>.storageclass.storage.k8s.io/*, requests.<domain>/<resource>), values Kubernetes quantities. It can't
-   * be lowered under status.quota.allocated. Example: {pods: "100", requests.cpu: "20"}.
+   * What all namespaces of the Project may have together. Keys are those of a ResourceQuota that Kubernetes
+   * counts (cpu, memory, pods, requests.*, limits.*, services.*, count/<resource>.<group>, hugepages-<size>,
+   * <class>.storageclass.storage.k8s.io/*, requests.<domain>/<resource>), except those of what Paddock keeps in
+   * every namespace (ResourceQuotas, LimitRanges, NetworkPolicies, RoleBindings); values are Kubernetes
+   * quantities. Not on Project system. It can't be lowered under status.quota.allocated. Example: {pods: "100",
+   * requests.cpu: "20"}.
    */
   hard?: {
     [k: string]: number | string;
@@ -275,8 +277,10 @@ export interface ProjectStatusSharedConflicts {
    */
   name: string;
   /**
-   * Why: Conflict (an object of that name that is not Paddock's stands there), Refused (such objects are not
-   * shared), or what the API server said.
+   * Why: Conflict (an object of that name that is not Paddock's is there), Refused (such objects are not
+   * shared), InvalidSelector or InvalidLeaveOut (an annotation of the shared object can't be used), TooMany (a
+   * Project shares at most 500 objects and 8 MiB), or TooLarge, Invalid or Forbidden (the cluster's API server
+   * refuses the copy).
    */
   reason: string;
 }

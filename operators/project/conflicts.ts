@@ -1,13 +1,14 @@
 import type { Cluster } from '#runtime';
 import { type Place, TakenPlaces } from '../engagement/taken-places.ts';
 import { CopyTypes, type GivenKind } from './kinds.ts';
+import type { Refusal } from './source.ts';
 
 /** An object that can't be where it should be, as the Project's status names it. */
 export interface Conflict {
   readonly namespace: string;
   readonly kind: GivenKind;
   readonly name: string;
-  readonly reason: 'Conflict' | 'Refused' | 'InvalidSelector' | 'TooLarge' | 'Invalid' | 'Forbidden';
+  readonly reason: 'Conflict' | 'TooLarge' | 'Invalid' | 'Forbidden' | Refusal['reason'];
   readonly message: string;
 }
 

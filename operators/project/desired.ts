@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto';
-import { ANNOTATION_NAMESPACES, ANNOTATION_QUOTA_REVISION, marks } from '#api';
-import { errorMessage, type JsonPatchOperation, jsonEqual, type LabelSelector, parseSelector } from '#runtime';
+import { ANNOTATION_QUOTA_REVISION, marks } from '#api';
+import { type JsonPatchOperation, jsonEqual, type LabelSelector, parseSelector } from '#runtime';
 import type { Copy, GivenKind, PolicyKind, PolicySource, SharedKind, Source } from './kinds.ts';
+import type { IsLeftOut } from './left-out.ts';
+import { isRefusal, type Refusal, sharingOf } from './source.ts';
 
 /** What a project gives looks like this in every namespace that gets it. */
 export interface Template {
@@ -19,14 +21,6 @@ export interface Template {
   readonly content: Readonly<Record<string, object>>;
 }
 
-/** A source that can't be copied as it is, and why. */
-export interface Refusal {
-  readonly kind: SharedKind;
-  readonly name: string;
-  readonly reason: 'Refused' | 'InvalidSelector';
-  readonly message: string;
-}
-
 export interface CopyOwner {
   readonly project: string;
   readonly projectUid: string;
@@ -35,41 +29,16 @@ export interface CopyOwner {
   readonly hub: string;
 }
 
-/** Label and annotation keys that stay with the source: our own, and those by which other tools would prune the copy. */
-const LEFT_OUT = new Set([
-  'kubectl.kubernetes.io/last-applied-configuration',
-  'app.kubernetes.io/instance',
-  'app.kubernetes.io/managed-by',
-]);
-const LEFT_OUT_PREFIXES = new Set(['paddock.dev', 'argocd.argoproj.io', 'meta.helm.sh', 'objectset.rio.cattle.io']);
-const LEFT_OUT_SUFFIX = '.toolkit.fluxcd.io';
-
-/** Types of Secret that mean something in their own namespace only, or would make other tools act. */
-const REFUSED_TYPES: Readonly<Record<string, string>> = {
-  'kubernetes.io/service-account-token': 'service account tokens are good in their own namespace only',
-  'bootstrap.kubernetes.io/token': 'bootstrap tokens let nodes join the cluster',
-  'helm.sh/release.v1': 'Helm would take the copy for a release of its own',
-};
 const EVERYWHERE = parseSelector('');
-/** Kubernetes itself puts a ConfigMap of this name into every namespace. */
-const REFUSED_NAME = 'kube-root-ca.crt';
-
 /** The copies that a source asks for, or why there are none. */
 export function templateOf(kind: SharedKind, source: Source, owner: CopyOwner): Template | Refusal {
+  const sharing = sharingOf(kind, source);
+  if (isRefusal(sharing)) return sharing;
+  const { selector, isLeftOut } = sharing;
   const name = source.metadata?.name ?? '';
-  const refused = refusalOf(kind, name, source.type);
-  if (refused !== undefined) return { kind, name, reason: 'Refused', message: refused };
-  const text = source.metadata?.annotations?.[ANNOTATION_NAMESPACES] ?? '';
-  let selector: LabelSelector;
-  try {
-    selector = parseSelector(text);
-  } catch (error) {
-    const message = `annotation ${ANNOTATION_NAMESPACES}: ${errorMessage(error)}; copies that exist stay as they are`;
-    return { kind, name, reason: 'InvalidSelector', message };
-  }
   const mark = marksOf(owner);
-  const labels = { ...carried(source.metadata?.labels), ...mark.labels };
-  const annotations = { ...carried(source.metadata?.annotations), ...mark.annotations };
+  const labels = { ...carried(source.metadata?.labels, isLeftOut), ...mark.labels };
+  const annotations = { ...carried(source.metadata?.annotations, isLeftOut), ...mark.annotations };
   const { type, data, binaryData } = source;
   const immutable = source.immutable ?? false;
   const json = JSON.stringify({
@@ -108,10 +77,6 @@ function restriction(kind: GivenKind, { name, labels, annotations, spec }: Restr
     json: JSON.stringify({ apiVersion, kind, metadata: { name, labels, annotations }, spec }),
     content: { '/spec': spec },
   };
-}
-
-export function isRefusal(result: Template | Refusal): result is Refusal {
-  return 'reason' in result;
 }
 
 export function isTemplate(result: Template | Refusal): result is Template {
@@ -162,13 +127,13 @@ export function correctionOf(copy: Copy, template: Template): Correction | undef
 export function copyOf(object: Source & Partial<PolicySource>): Copy {
   const { managedFields: _managed, annotations, ...metadata } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
-  const { hard } = object.spec ?? {};
+  const { spec: { hard } = {}, status } = object;
   return {
     metadata: { ...metadata, annotations: kept },
     ...(object.type === undefined ? {} : { type: object.type }),
     ...(object.immutable === undefined ? {} : { immutable: object.immutable }),
     digest: contentDigest(object),
-    ...(hard ? { quota: { hard, used: object.status?.used ?? {} } } : {}),
+    ...(hard ? { quota: { hard, enforced: Object.keys(status?.hard ?? {}), used: status?.used ?? {} } } : {}),
   };
 }
 
@@ -198,17 +163,6 @@ function sameType(copy: Copy, template: Template): boolean {
   return template.kind !== 'Secret' || (copy.type ?? 'Opaque') === (template.type ?? 'Opaque');
 }
 
-function refusalOf(kind: SharedKind, name: string, type: string | undefined): string | undefined {
-  if (kind === 'ConfigMap' && name === REFUSED_NAME) return `${REFUSED_NAME} is kept in every namespace by Kubernetes`;
-  return kind === 'Secret' && type !== undefined ? REFUSED_TYPES[type] : undefined;
-}
-
-function carried(fields: Readonly<Record<string, string>> | undefined): Record<string, string> {
+function carried(fields: Readonly<Record<string, string>> | undefined, isLeftOut: IsLeftOut): Record<string, string> {
   return Object.fromEntries(Object.entries(fields ?? {}).filter(([key]) => !isLeftOut(key)));
-}
-
-function isLeftOut(key: string): boolean {
-  const slash = key.indexOf('/');
-  const prefix = slash < 0 ? '' : key.slice(0, slash);
-  return LEFT_OUT.has(key) || LEFT_OUT_PREFIXES.has(prefix) || prefix.endsWith(LEFT_OUT_SUFFIX);
 }

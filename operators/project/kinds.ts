@@ -12,7 +12,7 @@ export interface Source extends KubeObject {
 /** A LimitRange, NetworkPolicy or ResourceQuota. */
 export interface PolicySource extends KubeObject {
   readonly spec: { readonly hard?: Figures };
-  readonly status?: { readonly used?: Figures };
+  readonly status?: { readonly hard?: Figures; readonly used?: Figures };
 }
 
 /** What a project gave a member namespace as the cache keeps it: the content is reduced to its digest. */
@@ -28,6 +28,8 @@ type Figures = Readonly<Record<string, string>>;
 
 export interface QuotaFigures {
   readonly hard: Figures;
+  /** Keys that Kubernetes enforces, since its controller has seen them. */
+  readonly enforced: readonly string[];
   readonly used: Figures;
 }
 

@@ -19,6 +19,7 @@ import type { Members } from './members.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
+import type { Refusal } from './source.ts';
 import type { UnknownProjects } from './unknown-projects.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
@@ -102,8 +103,8 @@ async function join(
   const quota = quotas.templateFor(project, name);
   const restrictions = [...plan.policies, ...(typeof quota === 'object' ? [quota] : [])];
   const readable = restrictions.filter(({ kind }) => members.isRead(kind));
-  const templates = [...readable, ...plan.templates.filter(({ selector }) => selector.matches(labels))];
-  const keep = new Set(plan.refusals.filter(isUnreadable).map(({ kind, name: source }) => `${kind} ${source}`));
+  const templates = [...readable, ...plan.selected.by(labels)];
+  const keep = new Set(plan.refusals.filter(keepsCopies).map(({ kind, name: source }) => `${kind} ${source}`));
   if (quota === 'wait') keep.add(`ResourceQuota ${POLICY_NAME}`);
   const context = { client, members, conflicts, hub, signal };
   const delivered = await settled(deliver(context, { namespace: name, templates, prune: complete, keep }));
@@ -197,8 +198,9 @@ async function settled<T>(phase: T): Promise<PromiseSettledResult<Awaited<T>>> {
   return result;
 }
 
-function isUnreadable({ reason }: { readonly reason: string }): boolean {
-  return reason === 'InvalidSelector';
+/** What can't be read, or is beyond a bound, may be right again: the copies that it has stay. */
+function keepsCopies({ reason }: Refusal): boolean {
+  return reason !== 'Refused';
 }
 
 function conflictsOf(error: unknown): readonly Conflict[] {

@@ -11,7 +11,7 @@ import {
 import { hasHome } from '../engagement/project-home.ts';
 import { type HomeState, homeState } from './home.ts';
 import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
-import { homeOf, homeProjectKey, SHARED, type Shared, type SharedObjects } from './shared.ts';
+import { homeOf, homeProjectKey, type Shared, type SharedObjects, sharedRequest } from './shared.ts';
 
 /** A namespace that is missing, on its way out or not to be read is looked at again after this. */
 const LOOK_MS = 2_000;
@@ -91,7 +91,7 @@ class Home {
     this.#project = project;
     this.#changed = changed;
     const namespace = homeOf(project);
-    const informer = (kind: SharedKind) => hub.cache.informer(SourceTypes[kind], { ...SHARED, namespace });
+    const informer = (kind: SharedKind) => hub.cache.informer(SourceTypes[kind], sharedRequest(kind, namespace));
     this.#informers = { Secret: informer('Secret'), ConfigMap: informer('ConfigMap') };
     const doubted = () => this.#doubt();
     for (const each of Object.values(this.#informers))
@@ -114,8 +114,8 @@ class Home {
 
   stop(): void {
     this.#stop.abort();
-    const selection = { ...SHARED, namespace: homeOf(this.#project) };
-    for (const kind of SHARED_KINDS) this.#hub.cache.release(SourceTypes[kind], selection);
+    const namespace = homeOf(this.#project);
+    for (const kind of SHARED_KINDS) this.#hub.cache.release(SourceTypes[kind], sharedRequest(kind, namespace));
   }
 
   #doubt(): void {

@@ -1,23 +1,20 @@
 import { clusterNamespace, type Project, parseClusterNamespace } from '#api';
 import { type Informer, keyString } from '#runtime';
-import {
-  type CopyOwner,
-  isRefusal,
-  isTemplate,
-  policyTemplate,
-  type Refusal,
-  type Template,
-  templateOf,
-} from './desired.ts';
+import { type CopyOwner, isTemplate, policyTemplate, type Template, templateOf } from './desired.ts';
 import { type GivenKind, POLICY_KINDS, type PolicyKind } from './kinds.ts';
 import { limitRangeSpec, networkPolicySpec, POLICY_NAME } from './policies.ts';
+import { Selected } from './selected.ts';
+import { withinBounds } from './share-bounds.ts';
 import type { SharedObjects } from './shared.ts';
+import { isRefusal, type Refusal } from './source.ts';
 
 /** What a project wants in its member namespaces, computed from the hub alone. */
 export interface Plan {
   readonly project: Project;
   /** What is shared. */
   readonly templates: readonly Template[];
+  /** The same by the labels of namespaces. */
+  readonly selected: Selected;
   /** The limits and the isolation of every member namespace. */
   readonly policies: readonly Template[];
   readonly refusals: readonly Refusal[];
@@ -78,7 +75,9 @@ export class Plans {
     const isSameSpec = before?.project.metadata.generation === generation;
     const plan = {
       project,
-      ...(before ? { templates: before.templates, refusals: before.refusals } : this.#share(project)),
+      ...(before
+        ? { templates: before.templates, selected: before.selected, refusals: before.refusals }
+        : this.#share(project)),
       policies: before && isSameSpec ? before.policies : policiesOf(project, this.owner(project)),
     };
     this.#plans.set(key, plan);
@@ -94,15 +93,15 @@ export class Plans {
     return this.projects.known && shared.isKnown(project) && shared.homeState(project) === 'ours';
   }
 
-  #share(project: Project): Pick<Plan, 'templates' | 'refusals'> {
+  #share(project: Project): Pick<Plan, 'templates' | 'selected' | 'refusals'> {
     const { shared } = this.#options;
     const owner = this.owner(project);
     // a namespace of that name which is somebody else's shares nothing with this project
     const objects = shared.homeState(project) === 'foreign' ? [] : shared.of(project);
-    const results = objects
-      .filter(({ source }) => !source.metadata?.deletionTimestamp)
-      .map(({ kind, source }) => templateOf(kind, source, owner));
-    return { templates: results.filter(isTemplate), refusals: results.filter(isRefusal) };
+    const { within, beyond } = withinBounds(objects.filter(({ source }) => !source.metadata?.deletionTimestamp));
+    const results = within.map(({ kind, source }) => templateOf(kind, source, owner));
+    const templates = results.filter(isTemplate);
+    return { templates, selected: new Selected(templates), refusals: [...results.filter(isRefusal), ...beyond] };
   }
 
   /** By what all that the project gives is marked. */

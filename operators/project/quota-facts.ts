@@ -11,6 +11,8 @@ export interface QuotaFacts {
   readonly lacking: readonly Lack[];
   /** Namespaces that the ledger has no room for. */
   readonly crowdedOut: readonly string[];
+  /** Keys of the quota that the cluster does not count. */
+  readonly uncounted: readonly string[];
   /** Overrides that can't be read: namespace and problem. */
   readonly unreadable: readonly (readonly [namespace: string, problem: string])[];
   /** Overrides with keys that the quota does not have: namespace and keys. */
@@ -38,6 +40,7 @@ export function gatherQuota(
     namespaces: names.length,
     lacking: shares?.lacking ?? [],
     crowdedOut: shares?.crowdedOut ?? [],
+    uncounted: shares?.uncounted ?? [],
     unreadable: [...(shares?.unreadable ?? [])],
     ignored: [...(shares?.ignored ?? [])],
     pending: names.filter(name => !isRight(name)).sort(),
@@ -52,7 +55,12 @@ const NONE: ConditionIntent = { type: TYPE, status: 'True', reason: 'NoQuota', m
 export function quotaCondition(facts: QuotaFacts | undefined): ConditionIntent {
   if (!facts) return NONE;
   const problem = problemOf(facts);
-  if (problem) return { type: TYPE, status: 'False', ...problem };
+  if (problem) {
+    const more = facts.uncounted.length > 0 ? `; ${describeUncounted(facts.uncounted)}` : '';
+    return { type: TYPE, status: 'False', ...problem, message: `${problem.message}${more}` };
+  }
+  if (facts.uncounted.length > 0)
+    return { type: TYPE, status: 'False', reason: 'NotCounted', message: describeUncounted(facts.uncounted) };
   const [unknown] = facts.ignored;
   const hint = unknown
     ? `; namespace ${unknown[0]} asks for ${unknown[1].join(', ')}, which spec.resourceQuota does not have`
@@ -81,6 +89,16 @@ function problemOf({ conflicts, unreadable, crowdedOut, lacking, pending }: Quot
 export function describeLack({ namespace, key, wanted, has, free }: Lack): string {
   const more = wanted.minus(has);
   return `namespace ${namespace} keeps ${has} of ${key} instead of ${wanted}: ${more} more does not fit into the ${free} that spec.resourceQuota.hard has left`;
+}
+
+/** Keys that the cluster does not count, for people. */
+function describeUncounted(keys: readonly string[]): string {
+  const named = keys.slice(0, 20).join(', ');
+  const more = keys.length > 20 ? ` and ${keys.length - 20} more` : '';
+  return `the cluster does not count ${named}${more}, so nothing is held to it: correct the key in spec.resourceQuota, or install what it is about`.slice(
+    0,
+    MESSAGE_LENGTH,
+  );
 }
 
 /** One override that can't be read, for people. */

@@ -6,6 +6,7 @@ import type { Members } from './members.ts';
 import { POLICY_NAME } from './policies.ts';
 import { type Amounts, type Books, deal, type Held, type Lack, sumOf } from './quota.ts';
 import { amountsOf, type quotaOf, textOf, type Wanted, wantedBy } from './quota-share.ts';
+import { uncountedOf, usedOf } from './quota-used.ts';
 
 export type Ledger = NonNullable<NonNullable<Project['status']>['quota']>;
 
@@ -18,6 +19,8 @@ export interface Shares {
   readonly lacking: readonly Lack[];
   /** Namespaces that are beyond what a ledger holds. */
   readonly crowdedOut: readonly string[];
+  /** Keys of the quota that the cluster does not count. */
+  readonly uncounted: readonly string[];
   /** Overrides that can't be read, by namespace. */
   readonly unreadable: ReadonlyMap<string, string>;
   /** Keys of overrides that the quota does not have, by namespace. */
@@ -39,6 +42,7 @@ export class Round {
   readonly wanted: ReadonlyMap<string, WantedShare>;
   readonly #dealt: ReturnType<typeof deal>;
   readonly #overrides: ReadonlyMap<string, Wanted>;
+  readonly #uncounted: readonly string[];
 
   constructor(
     project: Project,
@@ -68,6 +72,8 @@ export class Round {
       return { namespace, since: `${creationTimestamp}`, wanted: this.#overrides.get(namespace)?.amounts };
     });
     this.#dealt = deal(hard, claims, books);
+    const figures = objects.flatMap(({ quota: each }) => each ?? []);
+    this.#uncounted = uncountedOf(figures, hard.keys());
     const promised = Object.fromEntries([...this.#dealt.ledger].map(([each, amounts]) => [each, textOf(amounts)]));
     // a revision from before the ledger was lost, or that somebody wrote, is never that of a promise to come
     const latest = Math.max(books.revision, ...[...books.held.values()].map(({ revision = 0 }) => revision));
@@ -75,7 +81,12 @@ export class Round {
     this.ledger = {
       hard: textOf(hard),
       allocated: textOf(sumOf(this.#dealt.ledger.values(), hard.keys())),
-      used: textOf(sumOf(objects.map(usedBy), hard.keys())),
+      used: textOf(
+        sumOf(
+          figures.map(usedOf),
+          [...hard.keys()].filter(key => !this.#uncounted.includes(key)),
+        ),
+      ),
       revision: isChange ? latest + 1 : books.revision,
       namespaces: promised,
     };
@@ -106,6 +117,7 @@ export class Round {
       templates,
       lacking: this.#dealt.lacking,
       crowdedOut: this.#dealt.crowdedOut,
+      uncounted: this.#uncounted,
       unreadable: new Map(
         overrides.flatMap(([namespace, { problem }]) => (problem === undefined ? [] : [[namespace, problem]])),
       ),
@@ -126,10 +138,6 @@ function booksOf({ status }: Project, objects: ReadonlyMap<string, Copy>, keys: 
   );
   const ledger = namespaces && new Map(Object.entries(namespaces).map(([name, each]) => [name, amountsOf(each)]));
   return { ledger, revision, held };
-}
-
-function usedBy({ quota }: Copy): Amounts {
-  return amountsOf(quota?.used ?? {});
 }
 
 /** The revision that an object carries; undefined for what is none. */

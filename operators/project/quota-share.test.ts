@@ -38,11 +38,29 @@ describe('what a namespace is to have', () => {
     ['{"pods":"many"}', '"many" is not a quantity'],
     ['{"pods":"-1"}', 'pods: "-1" must not be negative'],
     ['{"secrets":"-1"}', 'secrets: "-1" must not be negative'],
+    ['{"pods":"1","pods":"2"}', 'key "pods" must not be there twice'],
+    ['{"pods":"1","p\\u006fds":"2"}', 'key "pods" must not be there twice'],
+    ['{"pods":["1",{"pods":"2","pods":"3"}]}', 'must be a quantity'],
+    [
+      `{"pods":"${'1'.repeat(41)}"}`,
+      'pods: "11111111111111111111111111111111111111111" is not a quantity: must have at most 40',
+    ],
+    [`{"pods":"1${'0'.repeat(240_000)}e0"}`, 'must have at most 16384 bytes'],
+    [`{"pods":${'['.repeat(8_000)}${']'.repeat(8_000)}}`, 'must be a JSON object of quantities, not of objects'],
+    [`{"pods":1${'0'.repeat(16_000)}}`, 'pods: "Infinity" is not a quantity'],
+    [`{"${'k'.repeat(327)}":"1"}`, 'must have at most 326 characters'],
+    [`{${Array.from({ length: 65 }, (_, index) => `"k${index}":1`).join()}}`, 'must have at most 64 keys'],
   ])('is not known from %j', (text, message) => {
     const { amounts, problem } = wanted(text);
     expect(amounts).toBeUndefined();
     expect(problem).toContain(`annotation paddock.dev/quota: `);
     expect(problem).toContain(message);
+  });
+
+  test('may have names that every object has', () => {
+    const { amounts, ignored } = wanted('{"__proto__":"1","constructor":2,"pods":"3"}');
+    expect(textOf(amounts ?? new Map())).toEqual({ pods: '3', 'requests.cpu': '2' });
+    expect(ignored).toEqual(['__proto__', 'constructor']);
   });
 
   test('says no more of a long text than there is room for', () => {
@@ -102,7 +120,8 @@ describe('two shares of one quota', () => {
     ['00', '01', '1'],
     ['1Ki', '1k', '2.024k'],
     ['1Gi', '1G', '2074M'],
-    ['8Ei', '8Ei', '16Ei'],
+    ['8Ei', '0', '8Ei'],
+    ['7Ei', '1023Pi', '8Ei'],
     ['9223372036854775807', '0', '9223372036854775807'],
     ['1.0000000001', '0', '1.000000001'],
     ['10', '20', '30'],
@@ -129,7 +148,8 @@ describe('two shares of one quota', () => {
     ['0.1', '0.21', '0.3'],
     ['1', '1n', '1'],
     ['1E', '1', '1E'],
-    ['8Ei', '8Ei', '15Ei'],
+    ['8Ei', '8Ei', '16Ei'], // Kubernetes reads either as 2^63-1
+    ['4Ei', '4Ei', '7Ei'],
     ['1k', '1', '1k'],
     ['9223372036854775807', '1', '9223372036854775807'],
     ['1.0000000001', '0', '1'],

@@ -1,6 +1,7 @@
 import { ANNOTATION_QUOTA, type ProjectSpec } from '#api';
 import { errorMessage, Quantity } from '#runtime';
 import type { Amounts } from './quota.ts';
+import { parseOverride } from './quota-override.ts';
 
 type Written = Readonly<Record<string, number | string>>;
 
@@ -51,30 +52,3 @@ export function wantedBy(annotations: Readonly<Record<string, string>> | undefin
     return { amounts: undefined, problem: `annotation ${ANNOTATION_QUOTA}: ${errorMessage(error)}`, ignored: [] };
   }
 }
-
-/** @throws Error that says which value breaks which rule */
-function parseOverride(text: string): Map<string, Quantity> {
-  const parsed = parseJson(text);
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new Error(`${shown(text)} must be a JSON object of quantities, such as {"pods":"20"}`);
-  const amounts = new Map<string, Quantity>();
-  for (const [key, value] of Object.entries(parsed)) {
-    if (typeof value !== 'string' && typeof value !== 'number')
-      throw new Error(`${key}: ${shown(JSON.stringify(value))} must be a quantity, such as "20"`);
-    const amount = Quantity.parse(`${value}`);
-    if (amount.isNegative) throw new Error(`${key}: ${shown(`${value}`)} must not be negative`);
-    amounts.set(key, amount);
-  }
-  return amounts;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${shown(text)} must be JSON, such as {"pods":"20"}`);
-  }
-}
-
-/** Of a text that somebody wrote, as much as a message has room for. */
-const shown = (text: string): string => JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);

@@ -6,12 +6,19 @@ import {
   parseProjectNamespace,
   projectNamespace,
 } from '#api';
-import { type Cluster, type Informer, type KubeObject, keyString, Namespaces } from '#runtime';
+import { type Cluster, type Informer, type InformerRequest, type KubeObject, keyString, Namespaces } from '#runtime';
 import { type HomeState, homeState } from './home.ts';
 import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
+import { keptOf } from './source.ts';
 
 const BY_NAMESPACE = 'namespace';
-export const SHARED = { labelSelector: `${LABEL_SHARED}=true` };
+const SHARED = { labelSelector: `${LABEL_SHARED}=true` };
+
+/** By what shared objects of a kind are watched, in all namespaces or in one. */
+export function sharedRequest(kind: SharedKind, namespace?: string): InformerRequest<Source> {
+  const transform = { name: 'shared', apply: keptOf(kind) };
+  return { ...SHARED, ...(namespace === undefined ? {} : { namespace }), transform };
+}
 
 /** One object that a project shares. */
 export interface Shared {
@@ -41,8 +48,8 @@ export class HubSharedObjects implements SharedObjects {
   constructor(hub: Cluster) {
     this.namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
     this.#sources = {
-      Secret: hub.cache.informer(SourceTypes.Secret, SHARED),
-      ConfigMap: hub.cache.informer(SourceTypes.ConfigMap, SHARED),
+      Secret: hub.cache.informer(SourceTypes.Secret, sharedRequest('Secret')),
+      ConfigMap: hub.cache.informer(SourceTypes.ConfigMap, sharedRequest('ConfigMap')),
     };
     for (const informer of Object.values(this.#sources))
       informer.addIndex(BY_NAMESPACE, object => [object.metadata?.namespace ?? '']);

@@ -32,7 +32,7 @@ type SharedConflict = Conflict & { readonly kind: SharedKind };
 
 /** Counts what a project has on an engaged cluster. O(members × shared objects). */
 export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
-  const { project, templates, policies, refusals } = plan;
+  const { project, templates, selected, policies, refusals } = plan;
   const cluster = engaged.cluster.name;
   const home = projectNamespace(cluster, project.metadata.name ?? '');
   const namespaces = engaged.members.of(project.metadata.name ?? '');
@@ -49,8 +49,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     policyConflicts.push(...blocked.filter(({ kind }) => isPolicyKind(kind)));
     const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
     if (!isRuled || !labelsAreRight(namespace, wanted)) unruled.push(name);
-    for (const template of templates) {
-      if (!template.selector.matches(namespace.metadata?.labels)) continue;
+    for (const template of selected.by(namespace.metadata?.labels)) {
       if (engaged.members.isRight(template, name)) copies += 1;
       else if (!blocked.some(conflict => conflict.kind === template.kind && conflict.name === template.name))
         pending += 1;

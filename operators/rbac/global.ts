@@ -69,9 +69,12 @@ export async function reconcileGlobal(
   return outcomes.includes('later') ? { requeueAfterMs: NAMESPACE_RETRY_MS } : undefined;
 }
 
+/** The schema bounds a clusterSelector: 16 labels and 8 expressions. */
+const SCHEMA_BOUNDS = { length: 65_536, requirements: 24 };
+
 /** The clusters that the binding selects now; one that is being deleted is none. */
 function selected({ clusters }: BindingScope, { spec }: RoleTemplateBinding): string[] {
-  const selector = parseSelector(selectorText(spec.scope.global?.clusterSelector ?? {}));
+  const selector = parseSelector(selectorText(spec.scope.global?.clusterSelector ?? {}), SCHEMA_BOUNDS);
   const stands = ({ metadata }: ClusterObject) => !metadata.deletionTimestamp && selector.matches(metadata.labels);
   return clusters
     .list()

@@ -9,7 +9,7 @@ import {
   projectNamespace,
 } from '#api';
 import { findCondition, isConditionTrue, type KubeObject, type ResourceType } from '#runtime';
-import { issue, type KeyPair, newAuthority } from '../../hack/control-plane/certificates.ts';
+import { issue, type KeyPair, newAuthority } from '../../runtime/certificates.ts';
 import { Downstreams, kubeconfigOf } from '../support/downstreams.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, importKubeconfig, SecretType, startFleet } from '../support/fleet.ts';

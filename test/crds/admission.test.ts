@@ -47,7 +47,7 @@ test('the largest Project that the schema takes stays within the cost limits of 
     Object.fromEntries(Array.from({ length: count }, (_, index) => entry(index)));
   const long = (index: number, length: number) => `a${index}`.padEnd(length, 'b');
   const key = (index: number) => `${long(index, 63)}.${long(index, 63)}/${long(index, 63)}`;
-  const quota = many(64, index => [key(index), '999999999999999']);
+  const quota = many(64, index => [`requests.${key(index)}`, '999999999999999']);
   const labels = many(16, index => [key(index), long(index, 63)]);
   const values = Array.from({ length: 16 }, (_, index) => long(index, 63));
   const matchExpressions = Array.from({ length: 8 }, (_, index) => ({ key: key(index), operator: 'In', values }));

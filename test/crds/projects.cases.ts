@@ -2,6 +2,7 @@ import { aProject, type Case, fieldCases } from './case.ts';
 import { isolationCases } from './isolation.cases.ts';
 import { namespaceCases } from './namespace.cases.ts';
 import { quotaCases } from './quota.cases.ts';
+import { systemCases } from './system.cases.ts';
 
 const names: Case[] = [
   ...fieldCases({ field: 'metadata.name', rule: /at most 30 characters/, object: name => aProject({}, name) }, [
@@ -103,5 +104,6 @@ export const projectCases: readonly Case[] = [
   ...containers,
   ...isolationCases,
   ...namespaceCases,
+  ...systemCases,
   ...deletion,
 ];

@@ -109,15 +109,59 @@ const keys: Case[] = fieldCases(
     ['hugepages', 'hugepages-2Mi'],
     ['limits.hugepages-2Mi', 'requests.hugepages-1Gi'],
     ['gpu', 'requests.example.com/gpu'],
-    ['example.com/a/b', 'example.com/a'],
-    ['Example.com/gpu', 'example.com/GPU'],
+    ['requests.example.com/a/b', 'requests.example.com/a'],
+    ['requests.Example.com/gpu', 'requests.example.com/GPU'],
     ['gold.storageclass/', 'gold.storageclass.storage.k8s.io/requests.storage'],
-    ['namespaces', 'resourcequotas'],
+    ['namespaces', 'replicationcontrollers'],
+    ['requests.', 'requests.nvidia.com/gpu'],
+    ['count/deployments.', 'count/deployments.apps'],
     ['pods ', 'persistentvolumeclaims'],
   ],
 );
 
-const counts: Case[] = ['pods', 'services.loadbalancers', 'count/jobs.batch', 'example.com/gpu'].flatMap(key =>
+/** Keys that Kubernetes takes and never counts, beside those that it counts. */
+const uncounted: Case[] = (
+  [
+    ['nvidia.com/gpu', 'requests.nvidia.com/gpu', /write "requests\.nvidia\.com\/gpu" for an extended resource/],
+    ['limits.nvidia.com/gpu', 'requests.nvidia.com/gpu', /write "requests\.nvidia\.com\/gpu", since/],
+    ['foo.bar/pods', 'count/pods.foo.bar', /or "count\/pods\.foo\.bar" for a number of objects/],
+    ['count/deployments', 'count/deployments.apps', /write "count\/deployments\.apps"/],
+    ['count/jobs', 'count/jobs.batch', /write "count\/jobs\.batch"/],
+    ['count/ingresses', 'count/ingresses.networking.k8s.io', /write "count\/ingresses\.networking\.k8s\.io"/],
+    ['count/widgets', 'count/widgets.example.com', /write "count\/widgets\.<group>"/],
+    ['count/events', 'count/services', /write "count\/events\.<group>"/],
+    [
+      'gold.storageclass.storage.k8s.io/pods',
+      'gold.storageclass.storage.k8s.io/persistentvolumeclaims',
+      /never counted/,
+    ],
+    ['gpu.deviceclass.resource.k8s.io/pods', 'gpu.deviceclass.resource.k8s.io/devices', /never counted/],
+  ] as const
+).map(([wrong, right, spelling]) => ({
+  name: `spec.resourceQuota.hard ${wrong}, which is never counted, not ${right}`,
+  field: 'spec.resourceQuota.hard',
+  value: wrong,
+  rule: new RegExp(`is never counted by Kubernetes.*${spelling.source}|${spelling.source}`),
+  invalid: quota({ pods: 1, [wrong]: '1' }),
+  twin: quota({ pods: 1, [right]: '1' }),
+}));
+
+const ours: Case[] = fieldCases(
+  {
+    field: 'spec.resourceQuota.hard',
+    rule: /must not be limited: Paddock keeps objects of this kind in every namespace/,
+    object: key => quota({ pods: 1, [key]: '1' }),
+  },
+  [
+    ['resourcequotas', 'secrets'],
+    ['count/resourcequotas', 'count/secrets'],
+    ['count/limitranges', 'count/configmaps'],
+    ['count/networkpolicies.networking.k8s.io', 'count/ingresses.networking.k8s.io'],
+    ['count/rolebindings.rbac.authorization.k8s.io', 'count/roles.rbac.authorization.k8s.io'],
+  ],
+);
+
+const counts: Case[] = ['pods', 'services.loadbalancers', 'count/jobs.batch'].flatMap(key =>
   fieldCases(
     {
       field: `[${key}]`,
@@ -137,6 +181,8 @@ export const quotaCases: readonly Case[] = [
   ...sizes,
   ...quantities,
   ...keys,
+  ...uncounted,
+  ...ours,
   ...counts,
   ...fieldCases(
     { field: 'spec.resourceQuota.hard', rule: /must be a whole number/, object: pods => quota({ pods }, { pods: 1 }) },

@@ -148,6 +148,25 @@ describe('a quota', () => {
     expect(known.message).toContain('namespace bad-1 asks for bananas, which spec.resourceQuota does not have');
   });
 
+  test('with a key that the cluster does not count names it, and leaves it out of what is used', async () => {
+    const hard = {
+      pods: '4',
+      'count/deploymnts.apps': '4',
+      'requests.example.com/gpu': '4',
+      'count/widgets.example.com': '4',
+    };
+    const project = await fleet.project('uncounted', spec(hard, hard));
+    await project.members(['uncounted-1']);
+
+    const { message } = await project.condition('QuotaReady', 'False', 'NotCounted');
+
+    expect(message).toContain('the cluster does not count count/deploymnts.apps, count/widgets.example.com, so');
+    await project.status(({ quota }) => expect(quota?.used).toEqual({ pods: '0', 'requests.example.com/gpu': '0' }));
+    const right = { 'count/deploymnts.apps': null, 'count/widgets.example.com': null };
+    await project.change({ spec: { resourceQuota: { hard: right, namespaceDefault: right } } });
+    await project.condition('QuotaReady', 'True', 'Allocated');
+  });
+
   test('that goes takes its ResourceQuotas and its ledger along, and comes again', async () => {
     const project = await fleet.project('goes', spec({ pods: '10' }, { pods: '2' }));
     await project.members(['goes-1']);

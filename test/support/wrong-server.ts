@@ -1,7 +1,7 @@
 import { createServer as createPlain, request as forward, type IncomingMessage, type RequestListener } from 'node:http';
 import { createServer as createSecure, request as forwardSecure } from 'node:https';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import type { KeyPair } from '../../hack/control-plane/certificates.ts';
+import type { KeyPair } from '../../runtime/certificates.ts';
 
 /** Answers on the socket itself, so that it need not be HTTP. */
 export type WrongAnswer = (socket: Socket, request: IncomingMessage) => void;
