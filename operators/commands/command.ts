@@ -1,5 +1,6 @@
 import type { ParseArgsConfig } from 'node:util';
 import { createLogger, type Logger } from '#runtime';
+import { SettingError, systemNamespacesFrom } from '../settings.ts';
 
 /** The command line makes no sense; the message says which part of it and what it must be. */
 export class UsageError extends Error {
@@ -23,7 +24,8 @@ export const COMMON_FLAGS = {
 } as const satisfies ParseArgsConfig['options'];
 
 export const COMMON_USAGE = `  --identity NAME        unique among replicas; default: the host name and a random part
-  --system-namespaces NAMES  namespaces of project system beside kube-*: names with commas between, each may end in *
+  --system-namespaces NAMES  namespaces of project system beside kube-system, kube-public and kube-node-lease: names with
+                         commas between
   --metrics-port PORT    /healthz, /readyz and /metrics; 0 takes a free port; default: 8080
   --log-level LEVEL      trace, debug, info, warn, error; default: info`;
 
@@ -36,12 +38,13 @@ export function parsePort(text: string): number {
 }
 
 /** @throws UsageError */
-export function parseNamespaces(text: string): string[] {
-  const names = text.split(',').filter(name => name !== '');
-  const malformed = names.find(name => !/^[a-z0-9][-a-z0-9]{0,62}\*?$/.test(name));
-  if (malformed !== undefined)
-    throw new UsageError(`--system-namespaces "${malformed}" must be the name of a namespace, or its beginning and *`);
-  return names;
+export function parseNamespaces(text: string): readonly string[] {
+  try {
+    return systemNamespacesFrom(text.split(',').filter(name => name !== ''));
+  } catch (error) {
+    if (error instanceof SettingError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];

@@ -1,14 +1,19 @@
 import { expect, test } from '@jest/globals';
 import { defaultProjectOf } from './default-projects.ts';
 
-const SYSTEM = ['mesh', 'tools-*'];
+const SYSTEM = ['mesh', 'kube-flannel'];
 
 test.each([
   ['default', 'default'],
   ['kube-system', 'system'],
+  ['kube-public', 'system'],
+  ['kube-node-lease', 'system'],
+  ['kube-flannel', 'system'],
+  ['kube-flannel-2', undefined],
+  ['kube-evil', undefined],
+  ['kube-systems', undefined],
+  ['kube-', undefined],
   ['mesh', 'system'],
-  ['tools-a', 'system'],
-  ['tools', undefined],
   ['mesh-2', undefined],
   ['default-2', undefined],
   ['kubernetes', undefined],
@@ -17,6 +22,6 @@ test.each([
 });
 
 test('Paddock’s own namespaces belong to none, whatever the settings say', () => {
-  for (const name of ['paddock-system', 'paddock-users', 'c-edge-1', 'p-edge-1--a'])
-    expect(defaultProjectOf(name, ['paddock-*', 'c-*', 'p-*'])).toBeUndefined();
+  const names = ['paddock-system', 'paddock-users', 'c-edge-1', 'p-edge-1--a'];
+  for (const name of names) expect(defaultProjectOf(name, names)).toBeUndefined();
 });

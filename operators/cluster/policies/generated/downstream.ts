@@ -206,7 +206,7 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
         },
         {
           "name": "isOutside",
-          "expression": "variables.from == '' && variables.to == ''"
+          "expression": "request.operation == 'UPDATE' && variables.from == '' && variables.to == ''"
         },
         {
           "name": "hasRightsByAProject",
@@ -243,7 +243,7 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "messageExpression": "'metadata.labels[' + variables.changed[0] + ']: only one who holds the verb update-pod-security on projects.paddock.dev ' + variables.projects + ' sets, changes or removes it in a namespace of the project, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
         },
         {
-          "expression": "variables.changed.size() == 0 || variables.staysInProjects || variables.isOutside || variables.setsAllSecurity",
+          "expression": "variables.changed.size() == 0 || (variables.from == '') == (variables.to == '') || variables.staysInProjects || variables.setsAllSecurity",
           "messageExpression": "'metadata.labels[' + variables.changed[0] + ']: namespace \"' + object.metadata.name + '\" enters or leaves project ' + variables.projects + '; only one who holds the verb update-pod-security on all projects.paddock.dev sets, changes or removes the label meanwhile, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
         },
         {
