@@ -266,9 +266,11 @@ describe('what holds a project’s namespaces down', () => {
     const { resourceVersion: _, ...kept } = metadata;
     const claim = put(`${NAMESPACES}/${name}`, { ...rest, metadata: { ...kept, managedFields: [entry] } });
     await isGuarded(edge, { who: olga, request: claim, guards: LIMITS }, async () => {
-      const { labels } = (await fleet.downstream.get(Namespaces, { name })).metadata ?? {};
-      expect(labels).toMatchObject({ 'kubernetes.io/metadata.name': name });
-      await fleet.until(false, olga, `patch namespaces ${name}`, name); // it was taken out
+      await fleet.until(false, olga, `patch namespaces ${name}`, name);
+      const { metadata: now } = await fleet.downstream.get(Namespaces, { name });
+      expect(now?.labels).not.toHaveProperty([LABEL_PROJECT]);
+      await moveBack(fleet, name, 'blue');
+      await fleet.until(true, olga, `patch namespaces ${name}`, name);
     });
   });
 });
