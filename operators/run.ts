@@ -12,7 +12,7 @@ import {
 import { setUpCluster } from './cluster/main.ts';
 import { setUpProject } from './project/main.ts';
 import { setUpRbac } from './rbac/main.ts';
-import type { OperatorContext, SetUp } from './settings.ts';
+import { type OperatorContext, type SetUp, systemNamespacesFrom } from './settings.ts';
 
 /** Every operator by the name that `paddock run` knows. */
 export const OPERATORS = { cluster: setUpCluster, project: setUpProject, rbac: setUpRbac } as const satisfies Record<
@@ -53,6 +53,7 @@ export interface RunOptions
 export async function runOperators(options: RunOptions, stop: AbortSignal): Promise<void> {
   const { operators, hubCredentials, log, serving, timings, freeze, transport, hubAddress, agentImage } = options;
   const identity = options.identity ?? `${hostname()}_${randomBytes(6).toString('hex')}`;
+  const systemNamespaces = systemNamespacesFrom(options.systemNamespaces ?? []);
   const names = operators.map(operator => fieldManager(operator));
   const election = options.leaderElection;
   const manager = new Manager({
@@ -72,7 +73,7 @@ export async function runOperators(options: RunOptions, stop: AbortSignal): Prom
   const context: OperatorContext = {
     manager,
     hubCredentials,
-    systemNamespaces: options.systemNamespaces ?? [],
+    systemNamespaces,
     ...(hubAddress ? { hubAddress } : {}),
     ...(agentImage ? { agentImage } : {}),
     ...(transport ? { transport } : {}),

@@ -28,8 +28,8 @@ export interface ClusterSpec {
   endpoint?: ClusterEndpoint;
   heartbeat?: ClusterHeartbeat;
   /**
-   * Whether Paddock creates the Projects default (namespace default) and system (kube-* and the like) for the
-   * cluster. Default: true.
+   * Whether Paddock creates the Projects default (namespace default) and system (kube-system, kube-public,
+   * kube-node-lease, and those that the operators' settings name) for the cluster. Default: true.
    */
   defaultProjects?: boolean;
   /**

@@ -19,6 +19,7 @@ import { parseDuration } from '../engagement/duration.ts';
 import { AGENT_TIMES, agentIdentity, engagementKey } from '../engagement/lease.ts';
 import { setUpAgentProjects } from '../project/agent.ts';
 import { setUpAgentAccess } from '../rbac/agent.ts';
+import { systemNamespacesFrom } from '../settings.ts';
 import { HubCredential } from './credential.ts';
 import { HandBack } from './hand-back.ts';
 import { Heartbeats } from './heartbeat.ts';
@@ -35,7 +36,7 @@ export interface AgentOptions extends Pick<ManagerOptions, 'timings' | 'freeze'>
   readonly identity?: string;
   /** Where /healthz, /readyz and /metrics are served [nowhere]. */
   readonly serving?: ServingOptions;
-  /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
+  /** Namespaces of project `system` beside those of Kubernetes. */
   readonly systemNamespaces?: readonly string[];
   /** Of Paddock; shown in the Cluster's status. */
   readonly version: string;
@@ -164,7 +165,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     manager,
     cluster: name,
     clusters: own,
-    ...(options.systemNamespaces ? { systemNamespaces: options.systemNamespaces } : {}),
+    systemNamespaces: systemNamespacesFrom(options.systemNamespaces ?? []),
   });
   setUpAgentAccess({ manager, cluster: name, clusters: own });
   const intervalMs = () => parseDuration(own.get({ name })?.spec.heartbeat?.interval ?? DEFAULT_INTERVAL);

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { ParseArgsConfig } from 'node:util';
 import { createLogger, errorMessage, isLoopback, type Logger, readCertificate, type ServingOptions } from '#runtime';
+import { SettingError, systemNamespacesFrom } from '../settings.ts';
 
 /** The command line makes no sense; the message says which part of it and what it must be. */
 export class UsageError extends Error {
@@ -27,7 +28,8 @@ export const COMMON_FLAGS = {
 } as const satisfies ParseArgsConfig['options'];
 
 export const COMMON_USAGE = `  --identity NAME        unique among replicas; default: the host name and a random part
-  --system-namespaces NAMES  namespaces of project system beside kube-*: names with commas between, each may end in *
+  --system-namespaces NAMES  namespaces of project system beside kube-system, kube-public and kube-node-lease: names with
+                         commas between
   --metrics-address IP   where /healthz, /readyz and /metrics are served; default: 127.0.0.1, in plain HTTP. On an address
                          that others reach, such as 0.0.0.0 or ::, it is TLS, and /metrics takes the token of one who may
                          get the non-resource URL /metrics
@@ -71,12 +73,13 @@ function parsePort(text: string): number {
 }
 
 /** @throws UsageError */
-export function parseNamespaces(text: string): string[] {
-  const names = text.split(',').filter(name => name !== '');
-  const malformed = names.find(name => !/^[a-z0-9][-a-z0-9]{0,62}\*?$/.test(name));
-  if (malformed !== undefined)
-    throw new UsageError(`--system-namespaces "${malformed}" must be the name of a namespace, or its beginning and *`);
-  return names;
+export function parseNamespaces(text: string): readonly string[] {
+  try {
+    return systemNamespacesFrom(text.split(',').filter(name => name !== ''));
+  } catch (error) {
+    if (error instanceof SettingError) throw new UsageError(error.message, { cause: error });
+    throw error;
+  }
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];

@@ -29,6 +29,13 @@ test('without flags, operators run as they are known', () => {
   });
 });
 
+test('namespaces of project system are names', () => {
+  expect(settingsOf('project', '--system-namespaces', 'mesh,kube-flannel').systemNamespaces).toEqual([
+    'mesh',
+    'kube-flannel',
+  ]);
+});
+
 test.each([
   [[], /name at least one operator/],
   [['cluster', 'frob'], /unknown operator "frob"/],
@@ -44,6 +51,11 @@ test.each([
     /--tls-cert-file, --tls-private-key-file: "absent.crt" can't be read: ENOENT/,
   ],
   [['project', '--system-namespaces', 'a,B'], /--system-namespaces "B" must be the name of a namespace/],
+  [['project', '--system-namespaces', 'mesh,kube-*'], /"kube-\*" must be the name of a namespace, not a pattern/],
+  [['project', '--system-namespaces', '*'], /"\*" must be the name of a namespace, not a pattern/],
+  [['project', '--system-namespaces', 'mesh-'], /"mesh-" must be the name of a namespace/],
+  [['project', '--system-namespaces', 'paddock-x'], /"paddock-x" must be a name that does not begin with/],
+  [['project', '--system-namespaces', 'default'], /"default" must be another namespace: .*project default/],
 ])('%j is refused', (args, message) => {
   expect(() => readRunArguments(args)).toThrow(message);
 });

@@ -1,6 +1,12 @@
 import { isReservedNamespace, LABEL_PROJECT } from '#api';
 import { type Cluster, type Informer, type KubeObject, Namespaces, type ResourceType } from '#runtime';
-import { type AppliedFields, appliedFields, PROJECT_MANAGERS } from './namespace-fields.ts';
+import {
+  type AppliedFields,
+  appliedFields,
+  type DefaultLabel,
+  defaultLabelOf,
+  PROJECT_MANAGERS,
+} from './namespace-fields.ts';
 
 const MemberNamespaces = Namespaces as ResourceType<MemberNamespace>;
 const BY_PROJECT = 'project';
@@ -11,6 +17,8 @@ export interface MemberNamespace extends KubeObject {
   readonly applied: AppliedFields;
   /** Who applied them: of a cluster that was connected otherwise before, another than now. */
   readonly appliedBy: readonly string[];
+  /** That its membership label is one that Paddock applied for a default project. */
+  readonly defaultLabel?: DefaultLabel;
 }
 
 /** The project a namespace names; Paddock's own namespaces belong to none whatever they are labelled. */
@@ -36,10 +44,12 @@ export function memberNamespaceOf(object: KubeObject): MemberNamespace {
   const fields = PROJECT_MANAGERS.map(manager => ({ manager, ...appliedFields(object, manager) })).filter(
     each => each.labels.length + each.annotations.length > 0,
   );
+  const defaultLabel = defaultLabelOf(object);
   return {
     metadata: { ...metadata, annotations: kept },
     applied: { labels: fields.flatMap(each => each.labels), annotations: fields.flatMap(each => each.annotations) },
     appliedBy: fields.map(({ manager }) => manager),
+    ...(defaultLabel ? { defaultLabel } : {}),
   };
 }
 

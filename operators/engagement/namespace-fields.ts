@@ -1,4 +1,4 @@
-import { fieldManager } from '#api';
+import { fieldManager, LABEL_PROJECT } from '#api';
 import type { KubeObject } from '#runtime';
 
 /** Those who apply a project's labels and annotations to its namespaces: the hub's operator and the agent's. */
@@ -14,6 +14,27 @@ export const NAMESPACE_FIELD_MANAGERS: readonly string[] = PROJECT_MANAGERS.flat
   manager,
   membershipManager(manager),
 ]);
+
+const MEMBERSHIP_MANAGERS = PROJECT_MANAGERS.map(membershipManager);
+
+/** By whom Paddock applied the membership label of a namespace as that of a default project. */
+export interface DefaultLabel {
+  readonly managers: readonly string[];
+  /** Nobody else holds the label, so that it goes with these managers. */
+  readonly alone: boolean;
+}
+
+/** Who of Paddock's applied the membership label of a namespace by default; undefined where none did. */
+export function defaultLabelOf({ metadata }: KubeObject): DefaultLabel | undefined {
+  const holders = (metadata?.managedFields ?? []).filter(({ fieldsV1 }) =>
+    keysOf((fieldsV1 as FieldSet | undefined)?.['f:metadata']?.['f:labels']).includes(LABEL_PROJECT),
+  );
+  const ours = holders.filter(
+    ({ manager = '', operation }) => operation === 'Apply' && MEMBERSHIP_MANAGERS.includes(manager),
+  );
+  if (ours.length === 0) return undefined;
+  return { managers: ours.map(({ manager = '' }) => manager), alone: ours.length === holders.length };
+}
 
 /** The label and annotation keys that a field manager applied to an object. */
 export interface AppliedFields {

@@ -30,7 +30,7 @@ export interface AgentProjectsOptions {
   /** The Cluster that the agent works for. */
   readonly cluster: string;
   readonly clusters: Informer<ClusterObject>;
-  /** Namespaces of project `system` beside `kube-*`. */
+  /** Namespaces of project `system` beside those of Kubernetes. */
   readonly systemNamespaces?: readonly string[];
 }
 

@@ -7,7 +7,10 @@ import {
 } from '#api';
 import { type Client, type Informer, isConflict, Namespaces } from '#runtime';
 import type { MemberNamespace } from '../engagement/membership.ts';
-import { membershipManager } from '../engagement/namespace-fields.ts';
+import { type DefaultLabel, membershipManager } from '../engagement/namespace-fields.ts';
+
+/** Kubernetes' own: a closed list, since whoever may create namespaces finds a name for every pattern. */
+const KUBERNETES_NAMESPACES: readonly string[] = ['kube-system', 'kube-public', 'kube-node-lease'];
 
 /** Which namespaces of one downstream belong to a project by their name, while they name none themselves. */
 export class DefaultProjects {
@@ -15,7 +18,7 @@ export class DefaultProjects {
   readonly #clusters: Informer<ClusterObject>;
   readonly #system: readonly string[];
 
-  /** `systemNamespaces` beside `kube-*`: names, or beginnings of names that end in `*`. */
+  /** `systemNamespaces` are the names beside those of Kubernetes. */
   constructor(cluster: string, clusters: Informer<ClusterObject>, systemNamespaces: readonly string[]) {
     this.#cluster = cluster;
     this.#clusters = clusters;
@@ -30,6 +33,18 @@ export class DefaultProjects {
     return project !== undefined && this.#wanted ? project : undefined;
   }
 
+  /**
+   * The managers of Paddock that hold the label of a namespace that is in project `system` by its name alone, although
+   * no rule has the name there: earlier versions labelled all `kube-*`. Undefined for every other namespace.
+   */
+  outgrown({ metadata, defaultLabel }: MemberNamespace): DefaultLabel | undefined {
+    const { name = '', labels } = metadata ?? {};
+    const isInSystem = labels?.[LABEL_PROJECT] === SYSTEM_PROJECT;
+    if (!isInSystem || !name.startsWith('kube-') || defaultProjectOf(name, this.#system) === SYSTEM_PROJECT)
+      return undefined;
+    return defaultLabel;
+  }
+
   get #wanted(): boolean {
     const object = this.#clusters.get({ name: this.#cluster });
     return object !== undefined && !object.metadata.deletionTimestamp && object.spec.defaultProjects !== false;
@@ -40,9 +55,7 @@ export class DefaultProjects {
 export function defaultProjectOf(namespace: string, systemNamespaces: readonly string[]): string | undefined {
   if (isReservedNamespace(namespace)) return undefined;
   if (namespace === 'default') return DEFAULT_PROJECT;
-  const matches = (pattern: string) =>
-    pattern.endsWith('*') ? namespace.startsWith(pattern.slice(0, -1)) : namespace === pattern;
-  return ['kube-*', ...systemNamespaces].some(matches) ? SYSTEM_PROJECT : undefined;
+  return [...KUBERNETES_NAMESPACES, ...systemNamespaces].includes(namespace) ? SYSTEM_PROJECT : undefined;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type KubeObject,
   type Logger,
   MAX_IN_FLIGHT,
+  Recorder,
 } from '#runtime';
 import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
@@ -24,6 +25,7 @@ import { FINALIZER } from './deletion.ts';
 import { type Copy, LAZY_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
+import { OutgrownDefaults } from './outgrown-defaults.ts';
 import { kindsOf, type Plans, projectKeyOf, projectKeysOf, projectsOf } from './plans.ts';
 import type { Shares } from './quota-round.ts';
 import { Quotas } from './quotas.ts';
@@ -39,7 +41,7 @@ export interface EngagedOptions {
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   /** The Clusters of the hub. */
   readonly clusters: Informer<ClusterObject>;
-  /** Namespaces of project `system` beside `kube-*`. */
+  /** Namespaces of project `system` beside those of Kubernetes. */
   readonly systemNamespaces: readonly string[];
   readonly hub: string;
   readonly log: Logger;
@@ -99,12 +101,15 @@ export class EngagedProjects {
         options.changed(projectKeyOf(project) ?? '');
       },
     });
+    const client = cluster.client.as(options.fieldManager);
+    const recorder = new Recorder({ client, log, controller: 'paddock.dev/project', instance: options.fieldManager });
     const scope: NamespaceScope = {
       cluster,
-      client: cluster.client.as(options.fieldManager),
+      client,
       plans,
       deletions,
       defaults: new DefaultProjects(cluster.name, options.clusters, options.systemNamespaces),
+      outgrown: new OutgrownDefaults(client, recorder),
       unknown: new UnknownProjects(cluster, options.fieldManager, log),
       hub,
       members: this.members,

@@ -11,7 +11,7 @@ export interface EngagementsOptions {
   readonly plans: Plans;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly clusters: Informer<ClusterObject>;
-  /** Namespaces of project `system` beside `kube-*`. */
+  /** Namespaces of project `system` beside those of Kubernetes. */
   readonly systemNamespaces: readonly string[];
   /** What the project's status says may have changed. */
   readonly changed: (projectKey: string) => void;

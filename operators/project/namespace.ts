@@ -6,6 +6,7 @@ import {
   LABEL_PROJECT,
   ownerLabel,
   type Project,
+  SYSTEM_PROJECT,
 } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
@@ -16,6 +17,7 @@ import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
 import { label, unlabel } from './labelling.ts';
 import type { Members } from './members.ts';
+import type { OutgrownDefaults } from './outgrown-defaults.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
@@ -32,6 +34,7 @@ export interface NamespaceScope {
   readonly quotas: Quotas;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
+  readonly outgrown: OutgrownDefaults;
   readonly unknown: UnknownProjects;
   readonly hub: string;
   /** Told after each reconcile what can't be served in the namespace. */
@@ -73,16 +76,23 @@ export async function reconcileNamespace(
 
 /** Labels a namespace that names no project with its default one, if the hub has that; returns it as it is then. */
 async function inDefaultProject(
-  { client, cluster, defaults, members, plans }: NamespaceScope,
+  { client, cluster, defaults, members, outgrown, plans }: NamespaceScope,
   namespace: MemberNamespace,
   signal: AbortSignal,
 ): Promise<MemberNamespace> {
+  const current = () => members.namespaces.get({ name: namespace.metadata?.name ?? '' }) ?? namespace;
+  const label = defaults.outgrown(namespace);
+  if (label) {
+    const system = plans.project(cluster.name, SYSTEM_PROJECT);
+    if (system && !isPaused(system.metadata)) await outgrown.leave(namespace, label, signal);
+    return current();
+  }
   const name = defaults.of(namespace);
   const project = name === undefined ? undefined : plans.project(cluster.name, name);
   if (name === undefined || !project || project.metadata.deletionTimestamp) return namespace;
   if (isPaused(project.metadata) || !hasFinalizer(project, FINALIZER)) return namespace;
   await labelByDefault(client, namespace, name, signal);
-  return members.namespaces.get({ name: namespace.metadata?.name ?? '' }) ?? namespace;
+  return current();
 }
 
 /** A member: it gets what the project gives. */

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { LABEL_PROJECT, ProjectResource } from '#api';
 import { Namespaces } from '#runtime';
 import { RoleBindings, Roles } from '../../operators/engagement/rbac-kinds.ts';
-import { core, get, patch, post, put } from '../integration/agent-requests.ts';
+import { apply, core, get, patch, post, put } from '../integration/agent-requests.ts';
 import { dryRun, isAccepted, isRefused, NAMESPACES, PUT, WAYS } from '../integration/policy-hub.ts';
 import { user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
@@ -116,6 +116,31 @@ describe('a namespace that is not theirs', () => {
     for (const who of [cluster.olga, cluster.nell])
       await isGuarded(edge, { who, request, guards: ['paddock-namespace-creation'] });
   });
+
+  // The operator itself put every namespace of such a name into project system, with its Secrets and ways past isolation.
+  test('a member makes a namespace that is taken for one of Kubernetes', async () => {
+    const metadata = { labels: { [LABEL_PROJECT]: 'blue' } };
+    for (const names of [{ name: 'kube-evil' }, { name: 'kube-flannel' }, { generateName: 'kube-' }])
+      for (const labelled of [metadata, {}])
+        isRefused(
+          await cluster.olga.send(dryRun(post(NAMESPACES, { metadata: { ...labelled, ...names } }))),
+          /names that begin with kube- are reserved for Kubernetes/,
+        );
+    const request = post(NAMESPACES, { metadata: { ...metadata, name: 'kube-evil' } });
+    await isGuarded(edge, { who: cluster.olga, request, guards: ['paddock-namespace-creation'] }, async () => {
+      const { fleet } = cluster;
+      await moveBack(fleet, 'kube-evil', null); // as she could herself, before that took the rights on all projects
+      await fleet.until(false, cluster.olga, 'get secrets', 'kube-evil');
+      const { metadata: now } = await fleet.downstream.get(Namespaces, { name: 'kube-evil' });
+      expect(now?.labels).not.toHaveProperty([LABEL_PROJECT]);
+      await fleet.downstream.delete(Namespaces, { name: 'kube-evil' });
+    });
+  });
+
+  test.each(['p-edge-1--red', 'c-edge-1', 'paddock-x'])('a member makes %s, which is in no project', async name => {
+    const request = post(NAMESPACES, { metadata: { name, labels: { [LABEL_PROJECT]: 'blue' } } });
+    await isGuarded(edge, { who: cluster.olga, request, guards: ['paddock-namespace-creation'] });
+  });
 });
 
 describe('what holds a project’s namespaces down', () => {
@@ -180,7 +205,7 @@ describe('what holds a project’s namespaces down', () => {
   });
 
   // Once a namespace is out of the project its owner has rights in it until these are taken, too.
-  test('CVE-2026-41052: a project owner takes the namespace out and then lifts Pod Security', async () => {
+  test('CVE-2026-41052: a project owner lifts Pod Security from a namespace that was just taken out', async () => {
     const { fleet, olga } = cluster;
     await fleet.member('blue-2', 'blue');
     await fleet.downstream.mergePatch(
@@ -191,10 +216,61 @@ describe('what holds a project’s namespaces down', () => {
     await fleet.until(true, olga, 'patch namespaces blue-2', 'blue-2');
     await enforced({ who: olga, request: privileged('blue-2') });
     await fleet.whileDown(async () => {
-      isAccepted(await olga.send(relabel('blue-2', null)));
-      await isGuarded(edge, { who: olga, request: privileged('blue-2'), guards: LIMITS });
-      await isGuarded(edge, { who: olga, request: privileged('blue-2', null), guards: LIMITS });
+      await moveBack(fleet, 'blue-2', null);
+      for (const who of [olga, otto])
+        for (const value of ['privileged', null])
+          await isGuarded(edge, { who, request: privileged('blue-2', value), guards: LIMITS });
     });
     await fleet.until(false, olga, 'patch namespaces blue-2', 'blue-2');
+  });
+
+  // What she has planted meanwhile would run as soon as nothing holds it down.
+  test.each([null, ''])('a project owner takes the namespace out of the project: the label becomes %j', async value => {
+    const { fleet, olga } = cluster;
+    for (const path of ['', '/status', '/finalize'])
+      for (const [, make] of path === '' ? WAYS : [PUT]) {
+        const current = async () => await asAdmin(edge, get(`${NAMESPACES}/blue-1`));
+        const at = ['metadata', 'labels', LABEL_PROJECT];
+        // an apply by one who did not set it takes nothing off
+        const request = async () =>
+          dryRun(make({ path: `${NAMESPACES}/blue-1${path}`, current: await current(), at, value: value ?? '' }));
+        isRefused(await answerTo(otto, request), /project\] "blue": .*puts it into none/);
+      }
+    await isGuarded(edge, { who: olga, request: relabel('blue-1', value), guards: MEMBERSHIP }, async () => {
+      await fleet.until(false, olga, 'get secrets', 'blue-1');
+      await moveBack(fleet, 'blue-1', 'blue');
+      await fleet.until(true, olga, 'get secrets', 'blue-1');
+    });
+  });
+
+  // The operator takes off what is its own by the field manager: she has it take the label off for her.
+  test('a project owner makes the label Paddock’s own, and the operator removes it', async () => {
+    const { fleet, olga } = cluster;
+    const name = 'blue-deputy';
+    const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { [LABEL_PROJECT]: 'blue' } } };
+    await fleet.member(name, 'blue');
+    await fleet.until(true, olga, `patch namespaces ${name}`, name);
+    const asPaddock = apply(`${NAMESPACES}/${name}`, body);
+    const request = { ...asPaddock, path: asPaddock.path.replace('fieldManager=test', 'fieldManager=paddock-project') };
+    await isGuarded(edge, { who: olga, request, guards: LIMITS });
+
+    const { metadata, ...rest } = await asAdmin(edge, get(`${NAMESPACES}/${name}`));
+    const fieldsV1 = { 'f:metadata': { 'f:labels': { [`f:${LABEL_PROJECT}`]: {} } } };
+    const entry = {
+      manager: 'paddock-project',
+      operation: 'Apply',
+      apiVersion: 'v1',
+      fieldsType: 'FieldsV1',
+      fieldsV1,
+    };
+    const { resourceVersion: _, ...kept } = metadata;
+    const claim = put(`${NAMESPACES}/${name}`, { ...rest, metadata: { ...kept, managedFields: [entry] } });
+    await isGuarded(edge, { who: olga, request: claim, guards: LIMITS }, async () => {
+      await fleet.until(false, olga, `patch namespaces ${name}`, name);
+      const { metadata: now } = await fleet.downstream.get(Namespaces, { name });
+      expect(now?.labels).not.toHaveProperty([LABEL_PROJECT]);
+      await moveBack(fleet, name, 'blue');
+      await fleet.until(true, olga, `patch namespaces ${name}`, name);
+    });
   });
 });

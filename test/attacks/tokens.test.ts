@@ -54,11 +54,15 @@ describe('the namespace of accounts', () => {
   // Capsule’s and Rancher’s tenants took system namespaces over.
   test('CVE-2024-39690: a project owner makes it, in her project, before anybody has an account', async () => {
     const metadata = { name: USERS_NAMESPACE, labels: { [LABEL_PROJECT]: 'blue' } };
-    isAccepted(await olga.send(post(NAMESPACES, { metadata })));
-    isAccepted(await olga.send(post(NAMESPACES, { metadata: { ...metadata, name: 'blue-2' } })));
-    await fleet.until(true, olga, 'get secrets', 'blue-2');
-
-    expect(await olga.may('get secrets', USERS_NAMESPACE)).toBe(false);
+    const request = post(NAMESPACES, { metadata });
+    await enforced({ who: olga, request });
+    const attack = { who: olga, request, guards: ['paddock-namespace-creation'] };
+    await isGuarded(fleet.fleet.edge(), attack, async () => {
+      // it is in no project all the same
+      isAccepted(await olga.send(post(NAMESPACES, { metadata: { ...metadata, name: 'blue-2' } })));
+      await fleet.until(true, olga, 'get secrets', 'blue-2');
+      expect(await olga.may('get secrets', USERS_NAMESPACE)).toBe(false);
+    });
     await (await fleet.bind('alice', 'roles', [user('alice')])).condition('Ready', 'True');
     expect((await olga.send(tokenOf(ALICE))).status).toBe(403);
   });

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { ClusterResource, clusterNamespace, LABEL_PROJECT, type Project, ProjectResource } from '#api';
-import { findCondition, Namespaces } from '#runtime';
+import { Events, findCondition, type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { namespaceThat } from '../support/cluster-objects.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, type Site, startFleet } from '../support/fleet.ts';
@@ -11,6 +11,18 @@ import { ClusterHistory } from './deleted-clusters.ts';
 jest.setTimeout(120_000);
 
 const WITHIN = { timeoutMs: 30_000 };
+interface EventObject extends KubeObject {
+  readonly reason: string;
+  readonly note: string;
+  readonly regarding: { readonly name?: string };
+}
+const AllEvents = Events as ResourceType<EventObject>;
+/** What the settings name beside Kubernetes' own; a test takes one for each time that it has to wait. */
+const TOOLS = ['tools-1', 'tools-2', 'tools-3', 'tools-4', 'tools-5', 'tools-6'];
+const PROBES = Array.from({ length: 50 }, (_, index) => `probe-${index + 1}`);
+const SYSTEM = ['mesh', 'tools-own', 'kube-flannel', ...TOOLS, ...PROBES];
+/** Who labelled namespaces by default in earlier versions, by push. */
+const MEMBERSHIP_MANAGER = 'paddock-project-membership';
 
 let fleet: Fleet;
 let one: Site;
@@ -21,7 +33,7 @@ beforeAll(async () => {
   fleet = await startFleet({ downstreams: 2 });
   [one, two] = [fleet.edge(1), fleet.edge(2)];
   clusterOperator = fleet.start(['cluster']);
-  fleet.start(['project'], { systemNamespaces: ['mesh', 'tools-*'] });
+  fleet.start(['project'], { systemNamespaces: SYSTEM });
   await fleet.importCluster(one, { spec: { defaultProjects: true } });
   await fleet.importCluster(two, { spec: { defaultProjects: false } });
   await Promise.all(['edge-1', 'edge-2'].map(name => fleet.connected(name)));
@@ -67,12 +79,46 @@ test('a cluster has the Projects default and system, and these have their namesp
 });
 
 test('namespaces that come later follow by their names, others and Paddock’s own do not', async () => {
-  for (const name of ['mesh', 'mesh-2', 'app', 'paddock-x']) await create(one, name);
+  for (const name of ['mesh', 'mesh-2', 'app', 'paddock-x', 'kube-flannel', 'kube-evil', 'kube-system-2'])
+    await create(one, name);
 
   await settle(one, 'tools-1');
 
-  await inProject(one, 'mesh', 'system');
-  for (const name of ['mesh-2', 'app', 'paddock-x', 'paddock-system']) await inProject(one, name, undefined);
+  for (const name of ['mesh', 'kube-flannel']) await inProject(one, name, 'system');
+  for (const name of ['mesh-2', 'app', 'paddock-x', 'paddock-system', 'kube-evil', 'kube-system-2'])
+    await inProject(one, name, undefined);
+});
+
+// earlier versions labelled all kube-*, so whoever could make a namespace could make one of project system
+test('one that an earlier version labelled by the beginning of its name leaves, and keeps its pod security', async () => {
+  const level = { 'pod-security.kubernetes.io/enforce': 'baseline' };
+  const applied = (name: string, labels: Record<string, string>, fieldManager: string) =>
+    one.client.apply(Namespaces, { metadata: { name, labels } }, { fieldManager, force: true });
+  const inSystem = { [LABEL_PROJECT]: 'system' };
+  await applied('kube-planted', level, 'people');
+  await applied('kube-planted', inSystem, MEMBERSHIP_MANAGER);
+  await applied('kube-planted-by-agent', inSystem, 'paddock-agent-project-membership');
+  await applied('kube-meant', inSystem, 'people');
+  await applied('kube-both', inSystem, MEMBERSHIP_MANAGER);
+  await applied('kube-both', inSystem, 'people');
+  await applied('kube-flannel', inSystem, MEMBERSHIP_MANAGER);
+
+  for (const name of ['kube-planted', 'kube-planted-by-agent']) await inProject(one, name, undefined);
+  const { metadata } = await one.client.get(Namespaces, { name: 'kube-planted' });
+  expect(metadata?.labels).toMatchObject(level);
+  await settle(one, 'tools-4');
+  for (const name of ['kube-meant', 'kube-both', 'kube-flannel']) await inProject(one, name, 'system');
+  for (const [name, reason] of [
+    ['kube-planted', 'LeavesProject'],
+    ['kube-both', 'StaysInProject'],
+  ] as const) {
+    const named = async () => {
+      const { items } = await one.client.list(AllEvents, { namespace: 'default' });
+      return items.find(event => event.regarding.name === name && event.reason === reason)?.note;
+    };
+    const note = await eventually(named, { ...WITHIN, what: `an event names ${name}` });
+    expect(note).toMatch(/was put into project system by the beginning of its name.*--system-namespaces/);
+  }
 });
 
 test('a label of people’s stays; without one the namespace is labelled again', async () => {
@@ -138,7 +184,7 @@ test('turned on later they are made, without touching one that is there; turned 
   await eventually(
     async () => {
       count += 1;
-      const name = `tools-probe-${count}`;
+      const name = PROBES[count - 1] ?? '';
       await create(two, name);
       await create(two, `app-${count}`, { [LABEL_PROJECT]: 'default' });
       await eventually(

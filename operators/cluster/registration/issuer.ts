@@ -106,7 +106,7 @@ export class ManifestIssuer {
   async #fill(cluster: Cluster, uid: string, signal: AbortSignal): Promise<Result | undefined> {
     const { name = '', uid: clusterUid = '' } = cluster.metadata;
     const { client, context, credential: credentials } = this.#options;
-    const { hubAddress, hubCredentials, agentImage: image = DEFAULT_IMAGE } = context;
+    const { hubAddress, hubCredentials, agentImage: image = DEFAULT_IMAGE, systemNamespaces = [] } = context;
     const hub = hubAddress ?? (await addressOf(hubCredentials));
     this.#hubAddressUnknown = !hub;
     if (!hub) {
@@ -128,6 +128,7 @@ export class ManifestIssuer {
       tokenId: id,
       credentialUid,
       image,
+      systemNamespaces,
     });
     const annotations = {
       [ANNOTATION_TOKEN_ID]: id,

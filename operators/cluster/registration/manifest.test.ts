@@ -4,7 +4,7 @@ import type { KubeObject } from '#runtime';
 import { addressOf, agentManifest } from './manifest.ts';
 
 const TOKEN = 'eyJ0b2tlbg.of.registration';
-const manifest = agentManifest({
+const INPUTS = {
   hub: {
     server: 'https://hub.example:6443',
     ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
@@ -15,7 +15,8 @@ const manifest = agentManifest({
   tokenId: 'id-1',
   credentialUid: 'credential-1',
   image: 'registry.example/paddock:v1',
-});
+};
+const manifest = agentManifest(INPUTS);
 
 interface Rule {
   readonly apiGroups?: readonly string[];
@@ -82,6 +83,19 @@ describe('agent.yaml', () => {
       }),
     ]);
   });
+});
+
+test('the agent counts to project system what the operators in the hub do', () => {
+  const argumentsOf = (text: string) =>
+    (yaml.loadAll(text) as Document[])
+      .flatMap(({ spec }) => spec?.template?.spec?.containers ?? [])
+      .flatMap(container => (container as { readonly args: readonly string[] }).args);
+
+  expect(argumentsOf(agentManifest({ ...INPUTS, systemNamespaces: ['mesh', 'kube-flannel'] }))).toEqual([
+    ...argumentsOf(manifest),
+    '--system-namespaces',
+    'mesh,kube-flannel',
+  ]);
 });
 
 describe('the hub’s address', () => {

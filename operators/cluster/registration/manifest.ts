@@ -20,6 +20,8 @@ export interface ManifestInputs {
   readonly credentialUid: string;
   /** The image that runs `paddock agent`. */
   readonly image: string;
+  /** What the agent is to count to project `system`, as the operators in the hub do. */
+  readonly systemNamespaces?: readonly string[];
 }
 
 /** The Secret downstream by which an agent registers. */
@@ -164,13 +166,14 @@ function roleBinding() {
   return { ...header, metadata: metadata(), roleRef: roleRef('Role'), subjects: SUBJECTS };
 }
 
-function deployment({ image }: ManifestInputs) {
+function deployment({ image, systemNamespaces = [] }: ManifestInputs) {
+  const system = systemNamespaces.length > 0 ? ['--system-namespaces', systemNamespaces.join(',')] : [];
   const labels = { 'app.kubernetes.io/name': AGENT };
   const container = {
     name: 'agent',
     image,
     // the kubelet's probes come from outside of the Pod; they verify no certificate
-    args: ['agent', '--metrics-address', '::', '--metrics-port', String(HEALTH_PORT)],
+    args: ['agent', '--metrics-address', '::', '--metrics-port', String(HEALTH_PORT), ...system],
     ports: [{ name: 'metrics', containerPort: HEALTH_PORT }],
     livenessProbe: { httpGet: { path: '/healthz', port: 'metrics', scheme: 'HTTPS' } },
     readinessProbe: { httpGet: { path: '/readyz', port: 'metrics', scheme: 'HTTPS' } },

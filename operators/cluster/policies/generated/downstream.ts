@@ -105,6 +105,18 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       ],
       "validations": [
         {
+          "expression": "variables.project == '' || !object.metadata.name.matches('^(c|p|paddock)-')",
+          "messageExpression": "'metadata.name \"' + object.metadata.name + '\": names that begin with c-, p- or paddock- are reserved for Paddock, so that a namespace of this name is in no project, \"' + variables.project + '\" in metadata.labels[paddock.dev/project] included: use another name'"
+        },
+        {
+          "expression": "!object.metadata.name.startsWith('kube-') || !variables.createsForProjectsOnly",
+          "messageExpression": "'metadata.name \"' + object.metadata.name + '\": names that begin with kube- are reserved for Kubernetes; \"' + request.userInfo.username + '\" may create namespaces in projects only, and of other names: use another name'"
+        },
+        {
+          "expression": "variables.project == '' || (variables.project.size() <= 30 && variables.project.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && !variables.project.contains('--'))",
+          "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.project + '\" must be the name of a project: a DNS label of at most 30 characters, without \"--\"'"
+        },
+        {
           "expression": "variables.project == '' || variables.mayCreateIn",
           "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.project + '\": only one who holds the verb create-in-project on projects.paddock.dev \"' + variables.project + '\" creates namespaces in that project, and \"' + request.userInfo.username + '\" does not: name a project of your own'"
         },
@@ -147,19 +159,11 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       },
       "matchConditions": [
         {
-          "name": "is-or-was-in-a-project-or-changes-its-labels",
-          "expression": "object.metadata.?labels[?'paddock.dev/project'].orValue('') != '' || (request.operation == 'UPDATE' && object.metadata.?labels != oldObject.metadata.?labels)"
+          "name": "is-created-or-changes-its-metadata",
+          "expression": "request.operation == 'CREATE' || object.metadata.?labels != oldObject.metadata.?labels || object.metadata.?annotations != oldObject.metadata.?annotations || object.metadata.?managedFields != oldObject.metadata.?managedFields"
         }
       ],
       "variables": [
-        {
-          "name": "from",
-          "expression": "request.operation == 'UPDATE' ? oldObject.metadata.?labels[?'paddock.dev/project'].orValue('') : ''"
-        },
-        {
-          "name": "to",
-          "expression": "object.metadata.?labels[?'paddock.dev/project'].orValue('')"
-        },
         {
           "name": "labelsBefore",
           "expression": "request.operation == 'UPDATE' ? oldObject.metadata.?labels.orValue({}) : {}"
@@ -169,46 +173,98 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "expression": "object.metadata.?labels.orValue({})"
         },
         {
-          "name": "changed",
-          "expression": "variables.labelsNow.filter(key, key.startsWith('pod-security.kubernetes.io/') && variables.labelsBefore[?key] != variables.labelsNow[?key]) + variables.labelsBefore.filter(key, key.startsWith('pod-security.kubernetes.io/') && !(key in variables.labelsNow))"
+          "name": "annotationsBefore",
+          "expression": "request.operation == 'UPDATE' ? oldObject.metadata.?annotations.orValue({}) : {}"
         },
         {
-          "name": "quotaChanged",
-          "expression": "object.metadata.?annotations[?'paddock.dev/quota'] != (request.operation == 'UPDATE' ? oldObject.metadata.?annotations[?'paddock.dev/quota'] : optional.none())"
+          "name": "annotationsNow",
+          "expression": "object.metadata.?annotations.orValue({})"
+        },
+        {
+          "name": "from",
+          "expression": "variables.labelsBefore[?'paddock.dev/project'].orValue('')"
+        },
+        {
+          "name": "to",
+          "expression": "variables.labelsNow[?'paddock.dev/project'].orValue('')"
+        },
+        {
+          "name": "changed",
+          "expression": "['enforce', 'enforce-version', 'audit', 'audit-version', 'warn', 'warn-version'] .map(mode, 'pod-security.kubernetes.io/' + mode) .filter(key, variables.labelsBefore[?key] != variables.labelsNow[?key])"
+        },
+        {
+          "name": "staysInProjects",
+          "expression": "variables.to != '' && (variables.from != '' || request.operation == 'CREATE')"
         },
         {
           "name": "setsSecurity",
           "expression": "(variables.from == '' || authorizer.group('paddock.dev').resource('projects').name(variables.from) .check('update-pod-security').allowed()) && (variables.to == '' || authorizer.group('paddock.dev').resource('projects').name(variables.to).check('update-pod-security').allowed())"
         },
         {
+          "name": "setsAllSecurity",
+          "expression": "authorizer.group('paddock.dev').resource('projects').check('update-pod-security').allowed()"
+        },
+        {
+          "name": "isOutside",
+          "expression": "request.operation == 'UPDATE' && variables.from == '' && variables.to == ''"
+        },
+        {
+          "name": "hasRightsByAProject",
+          "expression": "authorizer.group('paddock.dev').resource('projects').name('any').check('create-in-project').allowed()"
+        },
+        {
           "name": "setsQuota",
           "expression": "(variables.from == '' || authorizer.group('paddock.dev').resource('projects').name(variables.from) .check('manage-namespaces').allowed()) && (variables.to == '' || authorizer.group('paddock.dev').resource('projects').name(variables.to).check('manage-namespaces').allowed())"
         },
         {
-          "name": "isOutside",
-          "expression": "variables.from == '' && variables.to == ''"
-        },
-        {
-          "name": "actsByAProjectOnly",
-          "expression": "authorizer.group('paddock.dev').resource('projects').name('any').check('create-in-project').allowed() && !authorizer.group('').resource('namespaces').check('update').allowed()"
+          "name": "managesAll",
+          "expression": "authorizer.group('paddock.dev').resource('projects').check('manage-namespaces').allowed()"
         },
         {
           "name": "projects",
           "expression": "variables.from == '' || variables.from == variables.to ? '\"' + variables.to + '\"' : variables.to == '' ? '\"' + variables.from + '\"' : '\"' + variables.from + '\" and \"' + variables.to + '\"'"
+        },
+        {
+          "name": "ourEntries",
+          "expression": "object.metadata.?managedFields.orValue([]).filter(entry, entry.?manager.orValue('') in ['paddock-project', 'paddock-agent-project', 'paddock-project-membership', 'paddock-agent-project-membership'])"
+        },
+        {
+          "name": "ourEntriesBefore",
+          "expression": "request.operation == 'CREATE' ? [] : oldObject.metadata.?managedFields.orValue([]).filter(entry, entry.?manager.orValue('') in ['paddock-project', 'paddock-agent-project', 'paddock-project-membership', 'paddock-agent-project-membership'])"
+        },
+        {
+          "name": "appliesAsPaddock",
+          "expression": "variables.ourEntries.size() > variables.ourEntriesBefore.size() || variables.ourEntries.exists(entry, ['f:labels', 'f:annotations'].exists(part, entry.?fieldsV1[?'f:metadata'][?part].orValue({}).exists(key, !variables.ourEntriesBefore.exists(before, before.?manager == entry.?manager && before.?operation == entry.?operation && key in before.?fieldsV1[?'f:metadata'][?part].orValue({})))))"
         }
       ],
       "validations": [
         {
-          "expression": "variables.changed.size() == 0 || variables.setsSecurity",
+          "expression": "variables.changed.size() == 0 || !variables.staysInProjects || variables.setsSecurity",
           "messageExpression": "'metadata.labels[' + variables.changed[0] + ']: only one who holds the verb update-pod-security on projects.paddock.dev ' + variables.projects + ' sets, changes or removes it in a namespace of the project, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
         },
         {
-          "expression": "variables.changed.size() == 0 || !variables.isOutside || !variables.actsByAProjectOnly",
-          "messageExpression": "'metadata.labels[' + variables.changed[0] + ']: namespace \"' + object.metadata.name + '\" is in no project; only one who may update all namespaces, or has no rights by a project, sets, changes or removes it, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
+          "expression": "variables.changed.size() == 0 || (variables.from == '') == (variables.to == '') || variables.staysInProjects || variables.setsAllSecurity",
+          "messageExpression": "'metadata.labels[' + variables.changed[0] + ']: namespace \"' + object.metadata.name + '\" enters or leaves project ' + variables.projects + '; only one who holds the verb update-pod-security on all projects.paddock.dev sets, changes or removes the label meanwhile, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
         },
         {
-          "expression": "!variables.quotaChanged || variables.setsQuota",
+          "expression": "variables.changed.size() == 0 || !variables.isOutside || !variables.hasRightsByAProject || variables.setsAllSecurity",
+          "messageExpression": "'metadata.labels[' + variables.changed[0] + ']: namespace \"' + object.metadata.name + '\" is in no project; of those who have rights by a project only one who holds the verb update-pod-security on all projects.paddock.dev sets, changes or removes the label, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
+        },
+        {
+          "expression": "variables.annotationsBefore[?'paddock.dev/own-pod-security'] == variables.annotationsNow[?'paddock.dev/own-pod-security'] || variables.setsAllSecurity",
+          "messageExpression": "'metadata.annotations[paddock.dev/own-pod-security]: only one who holds the verb update-pod-security on all projects.paddock.dev sets, changes or removes it, and \"' + request.userInfo.username + '\" does not: Paddock writes it; set the labels pod-security.kubernetes.io/ instead'"
+        },
+        {
+          "expression": "variables.annotationsBefore[?'paddock.dev/project-uid'] == variables.annotationsNow[?'paddock.dev/project-uid'] || variables.managesAll",
+          "messageExpression": "'metadata.annotations[paddock.dev/project-uid]: only one who holds the verb manage-namespaces on all projects.paddock.dev sets, changes or removes it, and \"' + request.userInfo.username + '\" does not: Paddock writes it when a namespace joins a project'"
+        },
+        {
+          "expression": "variables.annotationsBefore[?'paddock.dev/quota'] == variables.annotationsNow[?'paddock.dev/quota'] || variables.setsQuota",
           "messageExpression": "'metadata.annotations[paddock.dev/quota]: only one who holds the verb manage-namespaces on projects.paddock.dev ' + variables.projects + ' sets, changes or removes it in a namespace of the project, and \"' + request.userInfo.username + '\" does not: ask an owner of the project'"
+        },
+        {
+          "expression": "variables.ourEntries.size() == 0 || !variables.appliesAsPaddock || variables.managesAll",
+          "messageExpression": "'metadata.managedFields: labels and annotations that are applied by the field manager \"' + variables.ourEntries[0].manager + '\" are Paddock\\'s to remove; only one who holds the verb manage-namespaces on all projects.paddock.dev applies any by it, and \"' + request.userInfo.username + '\" does not: use another field manager'"
         }
       ]
     }
@@ -245,7 +301,7 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       "matchConditions": [
         {
           "name": "changes-the-project",
-          "expression": "object.metadata.?labels[?'paddock.dev/project'].orValue('') != oldObject.metadata.?labels[?'paddock.dev/project'].orValue('')"
+          "expression": "object.metadata.?labels[?'paddock.dev/project'] != oldObject.metadata.?labels[?'paddock.dev/project']"
         }
       ],
       "variables": [
@@ -258,12 +314,16 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "expression": "object.metadata.?labels[?'paddock.dev/project'].orValue('')"
         },
         {
+          "name": "moves",
+          "expression": "variables.from != '' && variables.to != ''"
+        },
+        {
           "name": "managesSource",
-          "expression": "variables.from == '' || authorizer.group('paddock.dev').resource('projects').name(variables.from) .check('manage-namespaces').allowed()"
+          "expression": "authorizer.group('paddock.dev').resource('projects').name(variables.from).check('manage-namespaces').allowed()"
         },
         {
           "name": "managesTarget",
-          "expression": "variables.to == '' || authorizer.group('paddock.dev').resource('projects').name(variables.to) .check('manage-namespaces').allowed()"
+          "expression": "authorizer.group('paddock.dev').resource('projects').name(variables.to).check('manage-namespaces').allowed()"
         },
         {
           "name": "managesAll",
@@ -272,12 +332,24 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       ],
       "validations": [
         {
-          "expression": "variables.managesSource",
+          "expression": "variables.to == '' || !object.metadata.name.matches('^(c|p|paddock)-')",
+          "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.to + '\": namespace \"' + object.metadata.name + '\" is in no project, since names that begin with c-, p- or paddock- are reserved for Paddock: use a namespace of another name'"
+        },
+        {
+          "expression": "variables.to == '' || (variables.to.size() <= 30 && variables.to.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && !variables.to.contains('--'))",
+          "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.to + '\" must be the name of a project: a DNS label of at most 30 characters, without \"--\"'"
+        },
+        {
+          "expression": "!variables.moves || variables.managesSource",
           "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.from + '\": only one who holds the verb manage-namespaces on projects.paddock.dev \"' + variables.from + '\" takes a namespace out of that project, and \"' + request.userInfo.username + '\" does not: ask an owner of the project'"
         },
         {
-          "expression": "variables.managesTarget",
+          "expression": "!variables.moves || variables.managesTarget",
           "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.to + '\": only one who holds the verb manage-namespaces on projects.paddock.dev \"' + variables.to + '\" puts a namespace into that project, and \"' + request.userInfo.username + '\" does not: ask an owner of the project'"
+        },
+        {
+          "expression": "variables.to != '' || variables.managesAll",
+          "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.from + '\": only one who holds the verb manage-namespaces on all projects.paddock.dev takes a namespace out of that project and puts it into none, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster, or move it to another project of yours'"
         },
         {
           "expression": "variables.from != '' || variables.managesAll",
