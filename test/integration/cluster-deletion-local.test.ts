@@ -108,7 +108,7 @@ test('Clean takes copies and claim, and of the hub only the Cluster’s own name
   expect(metadata?.labels).not.toHaveProperty('team');
   // what was planted under it must not run when the cluster is handed back
   expect(metadata?.labels).toMatchObject({ 'pod-security.kubernetes.io/enforce': 'baseline' });
-  expect(metadata?.annotations).not.toHaveProperty(['paddock.dev/own-pod-security']);
+  expect(metadata?.annotations?.['paddock.dev/own-pod-security']).toBeUndefined();
   expect(await restrictions('gone-1')).toEqual([]);
   expect(await fleet.hub.find(ConfigMaps, CLAIM)).toBeUndefined();
   expect(await fleet.hub.find(Leases, lease)).toBeDefined();
