@@ -41,6 +41,11 @@ export const ANNOTATION_PAUSED = 'paddock.dev/paused';
 export const ANNOTATION_DEFAULT_PROJECTS = 'paddock.dev/default-projects';
 /** On a member namespace: a JSON object of quantities that takes the place of the project's default share. */
 export const ANNOTATION_QUOTA = 'paddock.dev/quota';
+/**
+ * On a member namespace: the pod security that is its own and not its project's, as JSON. Written by Paddock; see
+ * operators/engagement/security-record.ts.
+ */
+export const ANNOTATION_OWN_POD_SECURITY = 'paddock.dev/own-pod-security';
 /** On a ResourceQuota of ours: the revision of the ledger under which it was written. */
 export const ANNOTATION_QUOTA_REVISION = 'paddock.dev/quota-revision';
 

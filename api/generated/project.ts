@@ -147,7 +147,9 @@ export interface ProjectNetworkIsolationAllowFrom {
 }
 /**
  * Pod Security Standards of the Project's namespaces, kept as pod-security.kubernetes.io labels. A level that
- * is not given sets no label.
+ * is not given sets no label. In each namespace, and for each of enforce, audit and warn, the stricter of the
+ * namespace's own level and this one is in force; a namespace that leaves the Project keeps the levels that
+ * were.
  */
 export interface ProjectPodSecurity {
   /**
@@ -163,8 +165,8 @@ export interface ProjectPodSecurity {
    */
   warn?: 'privileged' | 'baseline' | 'restricted';
   /**
-   * Version of the standards, for all three levels: latest or a minor version of Kubernetes. Example: v1.34.
-   * Default: latest.
+   * Version of the standards, for all three levels: latest or a minor version of Kubernetes. Not given, it is
+   * the latest, and the namespace's own where its own level is the same. Example: v1.34.
    */
   version?: string;
 }

@@ -9,8 +9,10 @@ import {
   USERS_NAMESPACE,
 } from '#api';
 import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
+import { cedePodSecurity } from '../engagement/ceded-security.ts';
 import { ConfigMaps } from '../engagement/claim.ts';
 import { appliedFields, NAMESPACE_FIELD_MANAGERS } from '../engagement/namespace-fields.ts';
+import { formerSecurity, writeSecurity } from '../engagement/own-pod-security.ts';
 import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../engagement/policy-kinds.ts';
 import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
@@ -110,11 +112,17 @@ async function remove({ client, signal }: CleanupScope, type: ResourceType, obje
   }
 }
 
-/** Gives up what our field managers hold on namespaces; what people set with the same value stays. */
+/**
+ * Gives up what our field managers hold on namespaces; what people set with the same value stays. The pod security that
+ * is in force stays too, as the namespace's own: what was planted under it must not run when it is lifted.
+ */
 async function releaseNamespaces(scope: CleanupScope): Promise<number> {
-  const namespaces = await listAll(scope, Namespaces, undefined);
+  const namespaces = (await listAll(scope, Namespaces, undefined)).filter(
+    ({ metadata }) => !metadata?.deletionTimestamp && !isReservedNamespace(metadata?.name ?? ''),
+  );
+  const secured = namespaces.filter(namespace => formerSecurity(namespace));
+  await all(secured.map(namespace => keepSecurity(scope, namespace)));
   const held = namespaces
-    .filter(({ metadata }) => !metadata?.deletionTimestamp && !isReservedNamespace(metadata?.name ?? ''))
     .flatMap(namespace => NAMESPACE_FIELD_MANAGERS.map(manager => ({ namespace, manager })))
     .filter(({ namespace, manager }) => {
       const { labels, annotations } = appliedFields(namespace, manager);
@@ -127,16 +135,23 @@ async function releaseNamespaces(scope: CleanupScope): Promise<number> {
         .filter(({ manager }) => manager === fieldManager)
         .map(({ namespace }) => release(scope, namespace, fieldManager)),
     );
-  return held.length;
+  return secured.length + held.length;
 }
 
-async function release(
-  { client, signal }: CleanupScope,
-  { metadata }: KubeObject,
-  fieldManager: string,
-): Promise<void> {
-  const { name = '', uid = '' } = metadata ?? {};
+/** What is in force in a namespace becomes its own. */
+async function keepSecurity({ client, signal }: CleanupScope, namespace: KubeObject): Promise<void> {
+  const change = formerSecurity(namespace);
   try {
+    if (change) await writeSecurity(client, namespace, change, signal);
+  } catch (error) {
+    if (!isConflict(error) && !isNotFound(error)) throw error; // the next pass looks at it
+  }
+}
+
+async function release({ client, signal }: CleanupScope, namespace: KubeObject, fieldManager: string): Promise<void> {
+  const { name = '', uid = '' } = namespace.metadata ?? {};
+  try {
+    await cedePodSecurity(client, namespace, appliedFields(namespace, fieldManager).labels, signal);
     await client.apply(Namespaces, { metadata: { name, uid } }, { signal, fieldManager });
   } catch (error) {
     if (!isConflict(error) && !isNotFound(error)) throw error;

@@ -1,4 +1,4 @@
-import { ownership } from '#api';
+import { LABEL_OWNER, ownerLabel, ownership } from '#api';
 import {
   ApiError,
   type Client,
@@ -12,6 +12,7 @@ import {
 import { isTerminating } from '../engagement/membership.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { copyOf, correctionOf, type Template } from './desired.ts';
+import type { FormerGrants } from './former-grants.ts';
 import { type Copy, CopyTypes, type GivenKind, GivenTypes, isSharedKind } from './kinds.ts';
 import { isFullyMarked, type Members } from './members.ts';
 
@@ -19,6 +20,7 @@ export interface DeliveryContext {
   readonly client: Client;
   readonly members: Members;
   readonly conflicts: Conflicts;
+  readonly formerGrants: FormerGrants;
   /** uid of the hub's kube-system namespace. */
   readonly hub: string;
   readonly signal: AbortSignal;
@@ -27,35 +29,68 @@ export interface DeliveryContext {
 /** What should be in one namespace. */
 export interface Delivery {
   readonly namespace: string;
+  /** The project that it is in. */
+  readonly project: string | undefined;
   readonly templates: readonly Template[];
-  /** Whether copies that no template names may go. */
+  /** Whether what the project itself gave goes where no template names it; what others gave goes in any case. */
   readonly prune: boolean;
-  /** Names that stay although no template names them. */
+  /** Kinds and names that stay although no template names them. */
   readonly keep: ReadonlySet<string>;
 }
 
+export interface Delivered {
+  /** The targets that can't be served. */
+  readonly conflicts: readonly Conflict[];
+  /** Something waits until nobody has rights by a project that the namespace has left. */
+  readonly isWaiting: boolean;
+}
+
 /**
- * Makes the copies in one namespace what the templates say. What no longer belongs goes first, then what
- * is wrong is put right and what is missing comes. A target that fails does not stop the others; the
- * failures are thrown together at the end. Returns the targets that cannot be served.
+ * Makes the objects in one namespace what the templates say, in the order of safety: what is shared no longer goes; limits
+ * are put right, those of a former project in place; and only when nobody has rights by a former project any more, the
+ * rest of its limits goes and what is shared comes. A target that fails does not stop the others; the failures are thrown
+ * together at the end.
  */
-export async function deliver(context: DeliveryContext, delivery: Delivery): Promise<Conflict[]> {
+export async function deliver(context: DeliveryContext, delivery: Delivery): Promise<Delivered> {
+  const { namespace, project, templates } = delivery;
+  const { members, formerGrants, signal } = context;
   const errors: unknown[] = [];
-  const attempt = (work: Promise<Conflict | undefined>) =>
-    work.catch((error: unknown) => {
+  const conflicts: Conflict[] = [];
+  const all = async (work: readonly Promise<Conflict | undefined>[]) => {
+    const failed = (error: unknown) => {
       if (!isGone(error)) errors.push(error);
       return undefined;
-    });
-  await Promise.all(superfluous(context, delivery).map(target => attempt(remove(context, target.kind, target.copy))));
-  const served = await Promise.all(
-    delivery.templates
-      .filter(template => !context.members.isRight(template, delivery.namespace))
-      .map(template => attempt(serve(context, template, delivery.namespace))),
-  );
-  const conflicts = served.filter(conflict => conflict !== undefined);
-  context.signal.throwIfAborted();
+    };
+    for (const conflict of await Promise.all(work.map(each => each.catch(failed))))
+      if (conflict) conflicts.push(conflict);
+  };
+  const serving = (wanted: readonly Template[]) => all(wanted.map(template => serve(context, template, namespace)));
+  const removing = (given: readonly Given[]) => all(given.map(({ kind, copy }) => remove(context, kind, copy)));
+
+  const isFormer = ({ copy }: Given) => project === undefined || !isOf(copy, project);
+  const goes = superfluous(context, delivery);
+  const formerLimits = goes.filter(each => !isSharedKind(each.kind) && isFormer(each));
+  await removing(goes.filter(each => !formerLimits.includes(each)));
+  const wrong = templates.filter(template => !members.isRight(template, namespace));
+  const shared = wrong.filter(({ kind }) => isSharedKind(kind));
+  await serving(wrong.filter(template => !shared.includes(template)));
+
+  const isNew = (template: Template) => {
+    const copy = members.copy(template, namespace);
+    return !copy || isFormer({ kind: template.kind, copy });
+  };
+  const waits = formerLimits.length > 0 || shared.some(isNew);
+  const isWaiting = waits && (await formerGrants.areLeft(namespace, project, signal));
+  if (isWaiting) {
+    await removing(shared.flatMap(template => formerCopy(context, template, delivery)));
+    await serving(shared.filter(template => !isNew(template)));
+  } else {
+    await removing(formerLimits);
+    await serving(shared);
+  }
+  signal.throwIfAborted();
   if (errors.length > 0) throw new DeliveryError(errors, conflicts);
-  return conflicts;
+  return { conflicts, isWaiting };
 }
 
 /** Some targets of a namespace failed and will be tried again; `conflicts` are those of the others. */
@@ -68,13 +103,33 @@ export class DeliveryError extends AggregateError {
   }
 }
 
-function superfluous({ members, hub }: DeliveryContext, { namespace, templates, prune, keep }: Delivery) {
-  if (!prune) return [];
+interface Given {
+  readonly kind: GivenKind;
+  readonly copy: Copy;
+}
+
+/** What no template names and may go. */
+function superfluous(
+  { members, hub }: DeliveryContext,
+  { namespace, project, templates, prune, keep }: Delivery,
+): Given[] {
   const named = new Set(templates.map(({ kind, name }) => `${kind} ${name}`));
   return members.copiesIn(namespace).filter(({ kind, copy }) => {
     const id = `${kind} ${copy.metadata?.name}`;
-    return !named.has(id) && !keep.has(id) && !isTerminating(copy) && isFullyMarked(copy, hub);
+    if (named.has(id) || keep.has(id) || isTerminating(copy) || !isFullyMarked(copy, hub)) return false;
+    return prune || project === undefined || !isOf(copy, project);
   });
+}
+
+/** What a former project shared under the name of the template. */
+function formerCopy({ members, hub }: DeliveryContext, template: Template, { namespace, project }: Delivery): Given[] {
+  const copy = members.copy(template, namespace);
+  if (!copy || project === undefined || isOf(copy, project)) return [];
+  return isTerminating(copy) || !isFullyMarked(copy, hub) ? [] : [{ kind: template.kind, copy }];
+}
+
+function isOf({ metadata }: Copy, project: string): boolean {
+  return metadata?.labels?.[LABEL_OWNER] === ownerLabel('project', project);
 }
 
 async function remove({ client, signal }: DeliveryContext, kind: GivenKind, { metadata }: Copy): Promise<undefined> {

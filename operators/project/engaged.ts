@@ -22,6 +22,7 @@ import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
 import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
+import { FormerGrants } from './former-grants.ts';
 import { type Copy, LAZY_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
@@ -114,6 +115,7 @@ export class EngagedProjects {
       hub,
       members: this.members,
       conflicts: this.conflicts,
+      formerGrants: new FormerGrants(cluster.client),
       quotas: this.quotas,
       report: (namespace, project, conflicts) => this.#report(namespace, project, conflicts),
     };

@@ -1,7 +1,7 @@
 import type { ProjectSpec } from '#api';
 import { type Client, Namespaces } from '#runtime';
+import { cedePodSecurity } from '../engagement/ceded-security.ts';
 import type { MemberNamespace } from '../engagement/membership.ts';
-import { podSecurityLabels, podSecurityOf } from '../engagement/pod-security.ts';
 
 type Fields = Readonly<Record<string, string>>;
 
@@ -13,10 +13,9 @@ export interface Wanted {
 
 export const NOTHING: Wanted = { labels: {}, annotations: {} };
 
-/** What a project wants on its namespaces: its labels, those of pod security among them, and annotations. */
-export function wantedBy(spec: ProjectSpec): Wanted {
-  const { namespaceLabels, namespaceAnnotations = {} } = spec;
-  return { labels: { ...namespaceLabels, ...podSecurityLabels(spec) }, annotations: namespaceAnnotations };
+/** The labels and annotations of a project's spec. Pod security is none of them: own-pod-security.ts writes its labels. */
+export function wantedBy({ namespaceLabels = {}, namespaceAnnotations = {} }: ProjectSpec): Wanted {
+  return { labels: namespaceLabels, annotations: namespaceAnnotations };
 }
 
 /** Whether the namespace has all that is wanted on it, and nothing of ours that is not. */
@@ -26,14 +25,20 @@ export function labelsAreRight(namespace: MemberNamespace, wanted: Wanted): bool
   return right(labels, applied.labels, wanted.labels) && right(annotations, applied.annotations, wanted.annotations);
 }
 
-/** The labels of pod security that were applied for a project, with their values. */
-export function appliedPodSecurity(namespace: MemberNamespace): Fields {
-  const { labels } = namespace.applied;
-  return Object.fromEntries(Object.entries(podSecurityOf(namespace)).filter(([label]) => labels.includes(label)));
+/** Brings the labels and annotations of a namespace to what is wanted; writes nothing where all is right. */
+export async function bringLabels(
+  client: Client,
+  namespace: MemberNamespace,
+  wanted: Wanted,
+  signal: AbortSignal,
+): Promise<void> {
+  if (labelsAreRight(namespace, wanted) && !isAppliedByAnother(namespace, client)) return;
+  await cedePodSecurity(client, namespace, namespace.applied.labels, signal);
+  await applyLabels(client, namespace, wanted, signal);
 }
 
 /** Whether another of ours holds fields of the namespace, from when the cluster was connected otherwise. */
-export function isAppliedByAnother({ appliedBy }: MemberNamespace, { fieldManager }: Client): boolean {
+function isAppliedByAnother({ appliedBy }: MemberNamespace, { fieldManager }: Client): boolean {
   return appliedBy.some(manager => manager !== fieldManager);
 }
 
@@ -41,7 +46,7 @@ export function isAppliedByAnother({ appliedBy }: MemberNamespace, { fieldManage
  * Applies labels and annotations to a namespace; those applied before and no longer wanted go. The uid keeps a deleted
  * namespace from being made again.
  */
-export async function applyLabels(
+async function applyLabels(
   client: Client,
   namespace: MemberNamespace,
   { labels, annotations }: Wanted,

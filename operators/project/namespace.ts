@@ -1,22 +1,16 @@
-import {
-  clusterNamespace,
-  isPaused,
-  isReservedNamespace,
-  LABEL_OWNER,
-  LABEL_PROJECT,
-  ownerLabel,
-  type Project,
-  SYSTEM_PROJECT,
-} from '#api';
+import { clusterNamespace, isPaused, isReservedNamespace, LABEL_PROJECT, type Project, SYSTEM_PROJECT } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
+import { formerSecurity, memberSecurity, type SecurityChange, writeSecurity } from '../engagement/own-pod-security.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
-import { label, unlabel } from './labelling.ts';
-import type { Members } from './members.ts';
+import type { FormerGrants } from './former-grants.ts';
+import { isSharedKind } from './kinds.ts';
+import { bringLabels, NOTHING, wantedBy } from './labels.ts';
+import { type Members, ownerProject } from './members.ts';
 import type { OutgrownDefaults } from './outgrown-defaults.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
@@ -31,6 +25,7 @@ export interface NamespaceScope {
   readonly plans: Plans;
   readonly members: Members;
   readonly conflicts: Conflicts;
+  readonly formerGrants: FormerGrants;
   readonly quotas: Quotas;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
@@ -59,6 +54,7 @@ export async function reconcileNamespace(
   const found = scope.members.namespaces.get({ name });
   if (!found || isTerminating(found)) {
     scope.unknown.forget(name);
+    scope.formerGrants.forget(name);
     scope.report(name, undefined, []);
     return undefined;
   }
@@ -95,18 +91,22 @@ async function inDefaultProject(
   return current();
 }
 
-/** A member: it gets what the project gives. */
+/** A member: it gets what the project gives; first what limits it. */
 async function join(
   scope: NamespaceScope,
   namespace: MemberNamespace,
   project: Project,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, plans, members, conflicts, quotas, hub } = scope;
+  const { client, plans, members, quotas } = scope;
   const { name = '' } = namespace.metadata ?? {};
-  // first, since a shared object may select by the labels that the project gives
-  const labelled = await settled(label(client, namespace, project, signal));
-  const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
+  const { uid = '', name: projectName } = project.metadata;
+  const secured = await settled(
+    secure(scope, namespace, memberSecurity(namespace, { uid, spec: project.spec }), signal),
+  );
+  // before copies, since a shared object may select by the labels that the project gives
+  const labelled = await settled(bringLabels(client, latest(scope, namespace), wantedBy(project.spec), signal));
+  const { labels } = latest(scope, namespace).metadata ?? {};
   const plan = plans.get(project);
   const complete = plans.complete(project);
   for (const kind of kindsOf(plan)) members.watch(kind); // once it is read, the namespace is looked at again
@@ -116,21 +116,42 @@ async function join(
   const templates = [...readable, ...plan.selected.by(labels)];
   const keep = new Set(plan.refusals.filter(keepsCopies).map(({ kind, name: source }) => `${kind} ${source}`));
   if (quota === 'wait') keep.add(`ResourceQuota ${POLICY_NAME}`);
-  const context = { client, members, conflicts, hub, signal };
-  const delivered = await settled(deliver(context, { namespace: name, templates, prune: complete, keep }));
-  scope.report(name, project, delivered.status === 'fulfilled' ? delivered.value : conflictsOf(delivered.reason));
+  const delivery = { namespace: name, project: projectName, templates, prune: complete, keep };
+  const delivered = await settled(deliver({ ...scope, signal }, delivery));
+  scope.report(
+    name,
+    project,
+    delivered.status === 'fulfilled' ? delivered.value.conflicts : conflictsOf(delivered.reason),
+  );
   if (delivered.status === 'rejected') throw delivered.reason;
-  if (labelled.status === 'rejected') throw labelled.reason;
-  if (labelled.value === 'keptSecurity') return { requeueAfterMs: ACCESS_RETRY_MS };
+  for (const phase of [secured, labelled]) if (phase.status === 'rejected') throw phase.reason;
+  const { conflicts, isWaiting } = delivered.value;
+  if (isWaiting) return { requeueAfterMs: ACCESS_RETRY_MS };
   if (!complete) return { requeueAfterMs: UNKNOWN_RETRY_MS };
-  return delivered.value.some(({ reason }) => reason === 'Forbidden' || reason === 'Invalid')
+  return conflicts.some(({ reason }) => reason === 'Forbidden' || reason === 'Invalid')
     ? { requeueAfterMs: REFUSED_RETRY_MS }
     : undefined;
 }
 
+/** Writes the labels of pod security and their record, if they are to change. */
+async function secure(
+  { client }: NamespaceScope,
+  namespace: MemberNamespace,
+  change: SecurityChange | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  if (change) await writeSecurity(client, namespace, change, signal);
+}
+
+/** The namespace as this process wrote it last. */
+function latest({ members }: NamespaceScope, namespace: MemberNamespace): MemberNamespace {
+  return members.namespaces.get({ name: namespace.metadata?.name ?? '' }) ?? namespace;
+}
+
 /**
  * Its project is paused, or unknown: one that is not there was not deleted through its finalizer. What that
- * project gave stays. What others gave goes, since the namespace's own label says that it left them.
+ * project gave stays. What others gave goes, since the namespace's own label says that it left them; but their limits are
+ * replaced rather than removed, so they stay for a project that is there, as long as theirs is.
  */
 async function hold(
   scope: NamespaceScope,
@@ -138,32 +159,43 @@ async function hold(
   projectName: string,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, members, conflicts, hub, plans, cluster, unknown } = scope;
+  const { members, plans, cluster, unknown } = scope;
   const { name = '' } = namespace.metadata ?? {};
-  const owner = ownerLabel('project', projectName);
-  const given = members.copiesIn(name).filter(({ copy }) => copy.metadata?.labels?.[LABEL_OWNER] === owner);
-  const keep = new Set(given.map(({ kind, copy }) => `${kind} ${copy.metadata?.name}`));
-  await deliver({ client, members, conflicts, hub, signal }, { namespace: name, templates: [], prune: true, keep });
-  if (plans.project(cluster.name, projectName)) return undefined;
-  scope.report(name, undefined, []);
-  if (!plans.projects.known) return undefined;
-  const afterMs = unknown.found(namespace, projectName);
+  const project = plans.project(cluster.name, projectName);
+  const stays = members.copiesIn(name).filter(({ kind, copy }) => {
+    const owner = ownerProject(copy.metadata?.labels) ?? '';
+    if (owner === projectName) return true;
+    const former = plans.project(cluster.name, owner);
+    return !isSharedKind(kind) && project && former && !former.metadata.deletionTimestamp;
+  });
+  const keep = new Set(stays.map(({ kind, copy }) => `${kind} ${copy.metadata?.name}`));
+  const delivery = { namespace: name, project: projectName, templates: [], prune: true, keep };
+  const { isWaiting } = await deliver({ ...scope, signal }, delivery);
+  if (!project) scope.report(name, undefined, []);
+  const afterMs = project || !plans.projects.known ? undefined : unknown.found(namespace, projectName);
+  if (isWaiting) return { requeueAfterMs: ACCESS_RETRY_MS };
   return afterMs === undefined ? undefined : { requeueAfterMs: afterMs };
 }
 
-/** In no project: nothing of any project is left on it. Its own label says so, whatever the hub holds. */
+/**
+ * In no project: nothing of any project is left on it but the levels of pod security that were in force, which are its
+ * own now. Its own label says so, whatever the hub holds.
+ */
 async function free(
   scope: NamespaceScope,
   namespace: MemberNamespace,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, members, conflicts, hub } = scope;
+  const { client } = scope;
   const { name = '' } = namespace.metadata ?? {};
-  const context = { client, members, conflicts, hub, signal };
-  await deliver(context, { namespace: name, templates: [], prune: true, keep: new Set() });
-  const left = await unlabel(client, namespace, signal);
+  const secured = await settled(secure(scope, namespace, formerSecurity(namespace), signal));
+  const delivery = { namespace: name, project: undefined, templates: [], prune: true, keep: new Set<string>() };
+  const delivered = await settled(deliver({ ...scope, signal }, delivery));
+  const unlabelled = await settled(bringLabels(client, latest(scope, namespace), NOTHING, signal));
   scope.report(name, undefined, []);
-  return left === 'keptSecurity' ? { requeueAfterMs: ACCESS_RETRY_MS } : undefined;
+  if (delivered.status === 'rejected') throw delivered.reason;
+  for (const phase of [secured, unlabelled]) if (phase.status === 'rejected') throw phase.reason;
+  return delivered.value.isWaiting ? { requeueAfterMs: ACCESS_RETRY_MS } : undefined;
 }
 
 /** A member of a project that is being deleted: detached, or deleted with it. The membership label goes last. */
@@ -174,7 +206,7 @@ async function leave(
   signal: AbortSignal,
 ): Promise<Result | undefined> {
   const { client, deletions } = scope;
-  const { name = '', uid, resourceVersion } = namespace.metadata ?? {};
+  const { name = '', uid } = namespace.metadata ?? {};
   const verdict = await deletions.verdict(project, signal);
   if (verdict === undefined) return { requeueAfterMs: UNKNOWN_RETRY_MS };
   if (verdict !== 'clean') return undefined;
@@ -184,11 +216,10 @@ async function leave(
     return undefined;
   }
   const freed = await free(scope, namespace, signal);
-  const current = scope.members.namespaces.get({ name });
   const patch = {
     metadata: {
       uid,
-      resourceVersion: current?.metadata?.resourceVersion ?? resourceVersion,
+      resourceVersion: latest(scope, namespace).metadata?.resourceVersion,
       labels: { [LABEL_PROJECT]: null },
     },
   };

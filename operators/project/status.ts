@@ -1,5 +1,6 @@
 import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
+import { memberSecurity } from '../engagement/own-pod-security.ts';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { describeConflict, firstOf, isSome } from './first-of.ts';
@@ -40,6 +41,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
   const policyConflicts: Conflict[] = [];
   const unruled: string[] = [];
   const wanted = wantedBy(project.spec);
+  const { uid = '' } = project.metadata;
   let copies = 0;
   let pending = 0;
   for (const namespace of namespaces) {
@@ -48,7 +50,8 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     conflicts.push(...blocked.filter(isShared));
     policyConflicts.push(...blocked.filter(({ kind }) => isPolicyKind(kind)));
     const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
-    if (!isRuled || !labelsAreRight(namespace, wanted)) unruled.push(name);
+    const isSecure = memberSecurity(namespace, { uid, spec: project.spec }) === undefined;
+    if (!isRuled || !isSecure || !labelsAreRight(namespace, wanted)) unruled.push(name);
     for (const template of selected.by(namespace.metadata?.labels)) {
       if (engaged.members.isRight(template, name)) copies += 1;
       else if (!blocked.some(conflict => conflict.kind === template.kind && conflict.name === template.name))

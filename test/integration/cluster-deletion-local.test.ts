@@ -106,7 +106,9 @@ test('Clean takes copies and claim, and of the hub only the Cluster’s own name
   const { metadata } = await fleet.hub.get(Namespaces, { name: 'gone-1' });
   expect(metadata?.labels).toMatchObject({ [LABEL_PROJECT]: 'gone' });
   expect(metadata?.labels).not.toHaveProperty('team');
-  expect(metadata?.labels).not.toHaveProperty(['pod-security.kubernetes.io/enforce']);
+  // what was planted under it must not run when the cluster is handed back
+  expect(metadata?.labels).toMatchObject({ 'pod-security.kubernetes.io/enforce': 'baseline' });
+  expect(metadata?.annotations?.['paddock.dev/own-pod-security']).toBeUndefined();
   expect(await restrictions('gone-1')).toEqual([]);
   expect(await fleet.hub.find(ConfigMaps, CLAIM)).toBeUndefined();
   expect(await fleet.hub.find(Leases, lease)).toBeDefined();

@@ -153,13 +153,13 @@ describe('limits, isolation and pod security', () => {
     await project.condition('PolicyReady', 'True');
   });
 
-  test('of a namespace that moves are those of its new project, and none when it leaves', async () => {
+  test('of a namespace that moves are those of its new project, and none when it leaves; pod security stays', async () => {
     const { member } = await given('from');
     const to = await fleet.project('to', { networkIsolation: { enabled: true } });
 
     await to.attach(member);
     await has(member, { LimitRange: undefined, NetworkPolicy: isolated('to') });
-    await security(member, {});
+    await security(member, SECURITY_LABELS);
 
     await fleet.downstream.mergePatch(
       Namespaces,
@@ -167,14 +167,15 @@ describe('limits, isolation and pod security', () => {
       { metadata: { labels: { [LABEL_PROJECT]: null } } },
     );
     await has(member, NOTHING);
+    await security(member, SECURITY_LABELS);
   });
 
-  test('go when the project is deleted', async () => {
+  test('go when the project is deleted, but for pod security', async () => {
     const { project, member } = await given('deleted');
     await project.delete();
     await project.gone();
     await has(member, NOTHING);
-    await security(member, {});
+    await security(member, SECURITY_LABELS);
   });
 
   test('switched off while nobody looked go when the operator is back', async () => {
