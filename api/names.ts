@@ -26,6 +26,9 @@ export const LABEL_PLANE = 'paddock.dev/plane';
 export const PLANE_HUB = 'hub';
 /** `"true"` on a hub namespace of ours while it is needed: nobody but our operators deletes it then. */
 export const LABEL_IN_USE = 'paddock.dev/in-use';
+/** On a ConfigMap in `paddock-system` that an admission policy of the hub takes as parameter: of which kind it is. */
+export const LABEL_PARAMETER = 'paddock.dev/parameter';
+export const PARAMETER_ROLE_TEMPLATE = 'role-template';
 /** `"true"` on a Secret or ConfigMap in a project namespace shares it with the project's namespaces. */
 export const LABEL_SHARED = 'paddock.dev/shared';
 

@@ -1,4 +1,5 @@
 import type { Credentials, Manager, TransportOptions } from '#runtime';
+import type { HubLimits } from './engagement/hub-limits.ts';
 
 /** What an operator is given to set itself up on a manager. */
 export interface OperatorContext {
@@ -11,6 +12,10 @@ export interface OperatorContext {
   readonly agentImage?: string;
   /** Namespaces of project `system` beside `kube-*`: names, or beginnings of names that end in `*`. */
   readonly systemNamespaces?: readonly string[];
+  /** Of each `c-<cluster>` [see CLUSTER_LIMITS]; none: no quota. */
+  readonly clusterLimits?: HubLimits;
+  /** Of each `p-<cluster>--<project>` [see PROJECT_LIMITS]; none: no quota. */
+  readonly projectLimits?: HubLimits;
   /** Passed on to every connection to a downstream. */
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
 }

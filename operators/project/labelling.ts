@@ -11,6 +11,7 @@ import {
   NOTHING,
   type Wanted,
   wantedBy,
+  withAnnotations,
 } from './labels.ts';
 
 /**
@@ -19,14 +20,15 @@ import {
  */
 export type Labelled = 'applied' | 'keptSecurity';
 
-/** Brings the labels and annotations of a namespace to what its project wants. */
+/** Brings the labels and annotations of a namespace to what its project wants, and these annotations beside. */
 export async function label(
   client: Client,
   namespace: MemberNamespace,
   { metadata, spec }: Project,
+  annotations: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<Labelled> {
-  const wanted = wantedBy(spec);
+  const wanted = withAnnotations(wantedBy(spec), annotations);
   const security = stricterThan(appliedPodSecurity(namespace), wanted.labels);
   const whileBound = `${LABEL_OWNER},${LABEL_PROJECT}!=${metadata.name}`;
   return await bring(client, namespace, { wanted, security, whileBound }, signal);

@@ -19,6 +19,10 @@ export function wantedBy(spec: ProjectSpec): Wanted {
   return { labels: { ...namespaceLabels, ...podSecurityLabels(spec) }, annotations: namespaceAnnotations };
 }
 
+export function withAnnotations({ labels, annotations }: Wanted, more: Fields): Wanted {
+  return { labels, annotations: { ...annotations, ...more } };
+}
+
 /** Whether the namespace has all that is wanted on it, and nothing of ours that is not. */
 export function labelsAreRight(namespace: MemberNamespace, wanted: Wanted): boolean {
   const { labels, annotations } = namespace.metadata ?? {};

@@ -8,7 +8,7 @@ import {
   type Project,
 } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
-import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
+import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
@@ -19,6 +19,7 @@ import type { Members } from './members.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
+import { fateOf, type SeenJoining } from './taking-along.ts';
 import type { UnknownProjects } from './unknown-projects.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
@@ -33,6 +34,9 @@ export interface NamespaceScope {
   readonly defaults: DefaultProjects;
   readonly unknown: UnknownProjects;
   readonly hub: string;
+  readonly joining: SeenJoining;
+  /** Told of each namespace that its deleted project detached and did not delete, in doubt whether it may. */
+  readonly kept: (namespace: string, project: Project) => void;
   /** Told after each reconcile what can't be served in the namespace. */
   readonly report: (namespace: string, project: Project | undefined, conflicts: readonly Conflict[]) => void;
 }
@@ -94,7 +98,9 @@ async function join(
   const { client, plans, members, conflicts, quotas, hub } = scope;
   const { name = '' } = namespace.metadata ?? {};
   // first, since a shared object may select by the labels that the project gives
-  const labelled = await settled(label(client, namespace, project, signal));
+  const labelled = await settled(
+    label(client, namespace, project, scope.joining.annotations(project, namespace), signal),
+  );
   const { labels } = (members.namespaces.get({ name }) ?? namespace).metadata ?? {};
   const plan = plans.get(project);
   const complete = plans.complete(project);
@@ -167,7 +173,8 @@ async function leave(
   const verdict = await deletions.verdict(project, signal);
   if (verdict === undefined) return { requeueAfterMs: UNKNOWN_RETRY_MS };
   if (verdict !== 'clean') return undefined;
-  if (project.spec.deletionPolicy === 'Delete' && !isProtectedNamespace(name)) {
+  const fate = project.spec.deletionPolicy === 'Delete' ? fateOf(project, namespace) : undefined;
+  if (fate === 'delete') {
     await client.delete(Namespaces, { name }, { uid, signal });
     scope.report(name, undefined, []);
     return undefined;
@@ -182,6 +189,7 @@ async function leave(
     },
   };
   await client.mergePatch(Namespaces, { name }, patch, { signal });
+  if (fate === 'inDoubt') scope.kept(name, project);
   return freed; // what is left goes when it is a member no more
 }
 

@@ -146,9 +146,10 @@ export const SHARING_SCENARIOS: readonly Scenario[] = [
     name: 'a project is deleted with its namespaces',
     before: async stage => {
       await stage.createHome('a');
-      await stage.createNamespaces(COUNT, 'a');
       await stage.share('a', 'Secret', 'token', { value: '1' });
+      // before its namespaces: one that is older stays
       await stage.createProject('a', { ...SPEC, deletionPolicy: 'Delete' });
+      await stage.createNamespaces(COUNT, 'a');
     },
     begin: {
       namespaces: alike(COUNT, { ...A, objects: ['Secret token=1 of a'] }),

@@ -140,7 +140,11 @@ test('what somebody’s finalizers keep in the hub delays nothing on the cluster
 
   await deleteCluster();
 
-  await untilPicture(stage, { ...HANDED_BACK, projects: {} }, WITHIN);
+  await untilPicture(
+    stage,
+    { namespaces: alike(COUNT, { member: stage.project('a'), objects: [] }), projects: {} },
+    WITHIN,
+  );
   await eventually(
     async () => {
       const { status } = await client.get(ClusterResource, { name: 'edge-1' });

@@ -1,17 +1,7 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
 import type { Person } from '../support/person.ts';
-import { PADDOCK, patch, post } from './agent-requests.ts';
-import {
-  aBinding,
-  anObject,
-  bindingsIn,
-  dryRun,
-  isAccepted,
-  isRefused,
-  mayBind,
-  onPaddock,
-  PolicyHub,
-} from './policy-hub.ts';
+import { patch, post } from './agent-requests.ts';
+import { aBinding, bindingsIn, dryRun, isAccepted, isRefused, mayBind, onPaddock, PolicyHub } from './policy-hub.ts';
 
 const C = 'c-edge-1';
 const P = 'p-edge-1--payments';
@@ -36,7 +26,8 @@ beforeAll(async () => {
     ['open', 'Project', false],
     ['wide', 'Cluster', false],
   ] as const)
-    await hub.make(post(`${PADDOCK}/roletemplates`, anObject('RoleTemplate', { name }, { context, locked })));
+    await hub.template(name, { context, locked });
+  await hub.parameters('cluster-owner', { context: 'Cluster' });
   await hub.enforced(writer, post(bindingsIn(P), aBinding('open', inProject('payments'))));
   await hub.enforced(giver, post(bindingsIn(P), aBinding('closed', inProject('payments'))));
 }, 120_000);
@@ -75,7 +66,7 @@ describe('a new binding takes a RoleTemplate', () => {
     const path = `${bindingsIn(P)}/early`;
     const body = aBinding('open', inProject('payments'), { name: 'early' });
     await hub.make(post(bindingsIn(P), body));
-    await hub.make(patch(`${PADDOCK}/roletemplates/open`, { spec: { locked: true } }));
+    await hub.parameters('open', { context: 'Project', locked: true });
     await hub.enforced(giver, post(bindingsIn(P), aBinding('open', inProject('payments'))));
     const change = dryRun(patch(path, { spec: { subjects: [{ kind: 'User', name: 'erin' }] } }));
 
@@ -87,12 +78,7 @@ describe('a new binding takes a RoleTemplate', () => {
 test('what is derived from a global binding takes one that is locked, and none of another context', async () => {
   const operator = hub.operator('rbac');
   await hub.grant(operator, [onPaddock(['roletemplatebindings']), mayBind()]);
-  await hub.make(
-    post(
-      `${PADDOCK}/roletemplates`,
-      anObject('RoleTemplate', { name: 'retired' }, { context: 'Cluster', locked: true }),
-    ),
-  );
+  await hub.template('retired', { context: 'Cluster', locked: true });
   await hub.enforced(giver, post(bindingsIn(C), aBinding('retired', inCluster)));
 
   isAccepted(await operator.send(dryRun(post(bindingsIn(C), aBinding('retired', inCluster)))));
@@ -104,8 +90,7 @@ test('what is derived from a global binding takes one that is locked, and none o
 
 test('many RoleTemplates are within the cost limit', async () => {
   for (let index = 0; index < 300; index++) {
-    const body = anObject('RoleTemplate', { name: `many-${index}` }, { context: 'Project' });
-    await hub.make(post(`${PADDOCK}/roletemplates`, body));
+    await hub.parameters(`many-${index}`, { context: 'Project' });
   }
 
   isAccepted(await giver.send(dryRun(post(bindingsIn(P), aBinding('many-299', inProject('payments'))))));

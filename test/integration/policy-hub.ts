@@ -1,10 +1,20 @@
 import { expect } from '@jest/globals';
-import { API_VERSION, clusterNamespace, LABEL_CLUSTER, LABEL_IN_USE, LABEL_PROJECT_HOME, projectNamespace } from '#api';
+import {
+  API_VERSION,
+  clusterNamespace,
+  LABEL_CLUSTER,
+  LABEL_IN_USE,
+  LABEL_PARAMETER,
+  LABEL_PROJECT_HOME,
+  PARAMETER_ROLE_TEMPLATE,
+  projectNamespace,
+  SYSTEM_NAMESPACE,
+} from '#api';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { Person } from '../support/person.ts';
 import type { UserAnswer, UserRequest } from '../support/token-user.ts';
-import { apply, get, jsonPatch, PADDOCK, paddock, patch, post, put, remove } from './agent-requests.ts';
+import { apply, core, get, jsonPatch, PADDOCK, paddock, patch, post, put, remove } from './agent-requests.ts';
 
 const WITHIN = { timeoutMs: 30_000 };
 export const RBAC = '/apis/rbac.authorization.k8s.io/v1';
@@ -130,6 +140,20 @@ export class PolicyHub {
     await this.make(
       post(`${PADDOCK}/clusters`, anObject('Cluster', { name, finalizers }, { connection: { agent: {} } })),
     );
+  }
+
+  /** A RoleTemplate, and what the rbac operator keeps of it for the policies. */
+  async template(name: string, spec: { readonly context: string; readonly locked?: boolean }): Promise<void> {
+    await this.make(post(`${PADDOCK}/roletemplates`, anObject('RoleTemplate', { name }, spec)));
+    await this.parameters(name, spec);
+  }
+
+  /** What the rbac operator keeps of a RoleTemplate, one of those that are built in for example. */
+  async parameters(name: string, { context, locked = false }: { context: string; locked?: boolean }): Promise<void> {
+    const labels = { [LABEL_PARAMETER]: PARAMETER_ROLE_TEMPLATE };
+    const metadata = { name: `role-template.${name}`, labels };
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { name, context, locked: String(locked) } };
+    await this.make(apply(core(SYSTEM_NAMESPACE, `configmaps/${metadata.name}`), body));
   }
 
   async home(cluster: string, project: string): Promise<void> {
