@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { API_VERSION } from '#api';
 import { apply, core, get, ONLY, paddock, patch, post, remove } from '../integration/agent-requests.ts';
-import { aBinding, anObject, bindingsIn, isAccepted, isRefused, NAMESPACES, WAYS } from '../integration/policy-hub.ts';
+import {
+  aBinding,
+  anObject,
+  bindingsIn,
+  dryRun,
+  isAccepted,
+  isRefused,
+  NAMESPACES,
+  WAYS,
+} from '../integration/policy-hub.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
 import { asAdmin, enforced, isGuarded, isStopped } from './guard.ts';
@@ -226,5 +235,34 @@ describe('the namespaces of a cluster', () => {
       body: { ...namespace, spec: { finalizers: ['kubernetes', 'a.example/hold'] } },
     };
     await isGuarded(hub.site, { who: nell, request: finalize, guards: ['paddock-namespaces'] });
+  });
+});
+
+describe('a RoleTemplate that is locked', () => {
+  const templates = '/apis/paddock.dev/v1alpha1/roletemplates';
+  const parameters = core('paddock-system', 'configmaps/role-template.retired');
+  const request = post(bindingsIn(C), aBinding('retired', { cluster: { name: 'edge-1' } }, { name: 'late' }));
+
+  test('is bound anew, by what the operator keeps of it for the policy', async () => {
+    const body = anObject('RoleTemplate', { name: 'retired' }, { context: 'Cluster', locked: true });
+    await hub.policies.make(post(templates, body));
+    await enforced({ who: cora, request });
+    await isGuarded(hub.site, { who: cora, request, guards: ['paddock-binding-template'] });
+
+    await hub.policies.make(patch(parameters, { data: { locked: 'false', more: 'x' } }));
+    await enforced({ who: cora, request });
+    expect((await hub.policies.read(parameters)).data).toEqual({ name: 'retired', context: 'Cluster', locked: 'true' });
+    await hub.policies.make(remove(parameters));
+    await enforced({ who: cora, request });
+
+    await hub.policies.make(patch(`${templates}/retired`, { spec: { locked: false } }));
+    const isRight = async () => JSON.stringify((await hub.policies.read(parameters)).data).includes('"false"');
+    await eventually(isRight, { timeoutMs: 30_000, what: 'what is kept of it says so' });
+    await hub.policies.eventuallyAccepted(cora, dryRun(request)).catch(async () => {
+      isAccepted(await cora.send(dryRun(request)));
+    });
+    await hub.policies.make(remove(`${templates}/retired`));
+    const isGone = async () => (await hub.policies.admin.send(get(parameters))).status === 404;
+    await eventually(isGone, { timeoutMs: 30_000, what: 'what was kept of it goes with it' });
   });
 });

@@ -1,7 +1,19 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
-import { patch, post } from './agent-requests.ts';
-import { aBinding, bindingsIn, dryRun, isAccepted, isRefused, mayBind, onPaddock, PolicyHub } from './policy-hub.ts';
+import type { UserRequest } from '../support/token-user.ts';
+import { patch, post, remove } from './agent-requests.ts';
+import {
+  aBinding,
+  bindingsIn,
+  dryRun,
+  isAccepted,
+  isRefused,
+  mayBind,
+  NAMESPACES,
+  onPaddock,
+  PolicyHub,
+} from './policy-hub.ts';
 
 const C = 'c-edge-1';
 const P = 'p-edge-1--payments';
@@ -99,6 +111,21 @@ test('many RoleTemplates are within the cost limit', async () => {
     /must not be locked/,
   );
 });
+
+test('an API server that has just started judges as before', async () => {
+  const { controlPlane } = hub.fleet.hub;
+  const ask = (person: Person, request: UserRequest) =>
+    eventually(() => person.send(dryRun(request)), { timeoutMs: 30_000, what: 'the server answers' });
+  for (let restart = 0; restart < 3; restart++) {
+    await controlPlane.stopApiServer();
+    await controlPlane.startApiServer();
+    const locked = post(bindingsIn(P), aBinding('closed', inProject('payments')));
+    isRefused(await ask(giver, locked), /must not be locked/);
+    isAccepted(await ask(giver, post(bindingsIn(C), aBinding('wide', inCluster))));
+    isRefused(await ask(hub.admin, remove(`${NAMESPACES}/${C}`)), /while Cluster "edge-1" uses it/);
+    isAccepted(await ask(hub.operator('cluster'), remove(`${NAMESPACES}/${P}`)));
+  }
+}, 180_000);
 
 test('it is the policy that refuses', async () => {
   const locked = aBinding('closed', inProject('payments'));
