@@ -24,6 +24,11 @@ export const MANAGED_BY = 'paddock';
 /** On derived objects of the hub's side, with the value {@link PLANE_HUB}, so that a `local` clean-up leaves them. */
 export const LABEL_PLANE = 'paddock.dev/plane';
 export const PLANE_HUB = 'hub';
+/** `"true"` on a hub namespace of ours while it is needed: nobody but our operators deletes it then. */
+export const LABEL_IN_USE = 'paddock.dev/in-use';
+/** On a ConfigMap in `paddock-system` that an admission policy of the hub takes as parameter: of which kind it is. */
+export const LABEL_PARAMETER = 'paddock.dev/parameter';
+export const PARAMETER_ROLE_TEMPLATE = 'role-template';
 /** `"true"` on a Secret or ConfigMap in a project namespace shares it with the project's namespaces. */
 export const LABEL_SHARED = 'paddock.dev/shared';
 
@@ -39,6 +44,10 @@ export const ANNOTATION_LEAVE_OUT = 'paddock.dev/leave-out';
 export const ANNOTATION_PAUSED = 'paddock.dev/paused';
 /** On `c-<cluster>`: the uid of the Cluster that was given its default projects, which happens once. */
 export const ANNOTATION_DEFAULT_PROJECTS = 'paddock.dev/default-projects';
+/** On `c-<cluster>`: the uid of the Cluster whose deletion has begun; Project `system` may go then. */
+export const ANNOTATION_CLUSTER_DELETION = 'paddock.dev/cluster-deletion';
+/** On a member namespace: the uid of the Project that it joined before the project operator's eyes. */
+export const ANNOTATION_PROJECT_UID = 'paddock.dev/project-uid';
 /** On a member namespace: a JSON object of quantities that takes the place of the project's default share. */
 export const ANNOTATION_QUOTA = 'paddock.dev/quota';
 /**

@@ -28,7 +28,7 @@ export function isOperatorName(name: string): name is OperatorName {
 
 export interface RunOptions
   extends Pick<ManagerOptions, 'timings' | 'freeze'>,
-    Pick<OperatorContext, 'systemNamespaces' | 'hubAddress' | 'agentImage'> {
+    Pick<OperatorContext, 'systemNamespaces' | 'hubAddress' | 'agentImage' | 'clusterLimits' | 'projectLimits'> {
   readonly operators: readonly OperatorName[];
   readonly hubCredentials: Credentials;
   readonly log: Logger;
@@ -52,6 +52,7 @@ export interface RunOptions
  */
 export async function runOperators(options: RunOptions, stop: AbortSignal): Promise<void> {
   const { operators, hubCredentials, log, serving, timings, freeze, transport, hubAddress, agentImage } = options;
+  const { clusterLimits, projectLimits } = options;
   const identity = options.identity ?? `${hostname()}_${randomBytes(6).toString('hex')}`;
   const systemNamespaces = systemNamespacesFrom(options.systemNamespaces ?? []);
   const names = operators.map(operator => fieldManager(operator));
@@ -76,6 +77,8 @@ export async function runOperators(options: RunOptions, stop: AbortSignal): Prom
     systemNamespaces,
     ...(hubAddress ? { hubAddress } : {}),
     ...(agentImage ? { agentImage } : {}),
+    ...(clusterLimits ? { clusterLimits } : {}),
+    ...(projectLimits ? { projectLimits } : {}),
     ...(transport ? { transport } : {}),
   };
   for (const operator of operators) OPERATORS[operator](context);

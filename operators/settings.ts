@@ -1,5 +1,6 @@
 import { DEFAULT_PROJECT, isReservedNamespace } from '#api';
 import type { Credentials, Manager, TransportOptions } from '#runtime';
+import type { HubLimits } from './engagement/hub-limits.ts';
 
 /** What an operator is given to set itself up on a manager. */
 export interface OperatorContext {
@@ -12,6 +13,10 @@ export interface OperatorContext {
   readonly agentImage?: string;
   /** Namespaces of project `system` beside those of Kubernetes, see {@link systemNamespacesFrom}. */
   readonly systemNamespaces?: readonly string[];
+  /** Of each `c-<cluster>` [see CLUSTER_LIMITS]; none: no quota. */
+  readonly clusterLimits?: HubLimits;
+  /** Of each `p-<cluster>--<project>` [see PROJECT_LIMITS]; none: no quota. */
+  readonly projectLimits?: HubLimits;
   /** Passed on to every connection to a downstream. */
   readonly transport?: Pick<TransportOptions, 'afterWrite' | 'maxInFlight'>;
 }

@@ -49,8 +49,10 @@ export interface ProjectSpec {
     [k: string]: string;
   };
   /**
-   * What happens to the member namespaces when the Project is deleted. Retain detaches them; Delete deletes them
-   * with all they hold, except default, kube-* and paddock-*, which are detached. Default: Retain.
+   * What happens to the member namespaces when the Project is deleted. Retain detaches them; Delete deletes
+   * those that were made after the Project or were seen to join it, with all they hold. Others are detached and
+   * named in an Event; default, kube-* and paddock-* are always detached. Only one who may delete Projects here
+   * sets Delete. Default: Retain.
    */
   deletionPolicy?: 'Retain' | 'Delete';
 }

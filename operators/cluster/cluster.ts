@@ -5,6 +5,7 @@ import {
   clusterNamespace,
   fieldManager,
   isPaused,
+  LABEL_CLUSTER,
   parseClusterNamespace,
 } from '#api';
 import {
@@ -24,7 +25,10 @@ import {
   systemClock,
 } from '#runtime';
 import { isByAgent, releaseAgentStatus } from '../engagement/agent.ts';
+import { endUse, isInUse } from '../engagement/in-use.ts';
+import { keptBy } from '../engagement/remaining.ts';
 import { KubeconfigSecrets } from '../engagement/secrets.ts';
+import { readLive } from '../engagement/verdicts.ts';
 import type { OperatorContext } from '../settings.ts';
 import { type ConnectionState, resolveConnection, secretReference } from './connection.ts';
 import { createDefaultProjects, lacksDefaultProjects } from './default-projects.ts';
@@ -41,6 +45,8 @@ type StatusIntent = Pick<Cluster, 'apiVersion' | 'kind' | 'metadata' | 'status'>
 
 /** A Secret that was not read yet, or can't be read now, is looked for again after this. */
 const PENDING_MS = 1_000;
+/** What keeps a namespace that is being deleted is looked for again after this. */
+const TERMINATING_MS = 5_000;
 
 /**
  * Reconciles Clusters: the namespace in the hub, the connection, the status. All that a downstream could
@@ -125,6 +131,7 @@ export class ClusterReconciler implements Runnable {
       this.#sessions.drop(name);
       this.#deletions.forget(name);
       this.#secrets.release(name);
+      if (!found) await this.#endUse(name, signal);
       return undefined;
     }
     if (isPaused(found.metadata)) {
@@ -153,15 +160,15 @@ export class ClusterReconciler implements Runnable {
     const home = this.#namespaces.get({ name: clusterNamespace(name) });
     if (namespace.state === 'ready' && lacksDefaultProjects(cluster, home))
       await createDefaultProjects(this.#client, cluster, signal);
-    return connection.kind === 'pending' ? { requeueAfterMs: PENDING_MS } : undefined;
+    if (connection.kind === 'pending') return { requeueAfterMs: PENDING_MS };
+    return namespace.state === 'terminating' ? { requeueAfterMs: TERMINATING_MS } : undefined;
   }
 
   async #ensureNamespace(cluster: Cluster, signal: AbortSignal): Promise<NamespaceState & { error?: unknown }> {
     const name = clusterNamespace(cluster.metadata.name ?? '');
     const plan = planClusterNamespace(cluster, this.#namespaces.get({ name }), this.#context.manager.hub.uid);
     if (plan.action === 'conflict') return { state: 'conflict', message: plan.message };
-    if (plan.action === 'wait')
-      return { state: 'terminating', message: `namespace ${name} is being deleted: it is made again when it is gone` };
+    if (plan.action === 'wait') return await this.#terminating(name, signal);
     try {
       if (plan.action === 'create') await this.#client.create(Namespaces, {}, plan.body, { signal });
       if (plan.action === 'patch') await this.#client.mergePatch(Namespaces, { name }, plan.patch, { signal });
@@ -170,6 +177,21 @@ export class ClusterReconciler implements Runnable {
       const message = `namespace ${name} could not be written: ${errorMessage(error)}; it is tried again`;
       return { state: 'failed', message, error };
     }
+  }
+
+  async #terminating(name: string, signal: AbortSignal): Promise<NamespaceState> {
+    const message = `namespace ${name} is being deleted: it is made again when it is gone`;
+    const kept = await keptBy(this.#client, name, signal);
+    if (kept === undefined) return { state: 'terminating', message };
+    return { state: 'terminating', message: `${message}; ${kept}`, isKept: true };
+  }
+
+  /** The namespace of a Cluster that is gone, by whatever way, may be deleted by whoever may. */
+  async #endUse(name: string, signal: AbortSignal): Promise<void> {
+    const namespace = this.#namespaces.get({ name: clusterNamespace(name) });
+    if (!namespace || !isInUse(namespace) || namespace.metadata?.labels?.[LABEL_CLUSTER] !== name) return;
+    const { uid, live } = await readLive(this.#client, ClusterResource, { name }, signal);
+    if (uid === this.#context.manager.hub.uid && !live) await endUse(this.#client, namespace, signal);
   }
 
   #resolve(cluster: Cluster): ConnectionState {

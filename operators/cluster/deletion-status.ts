@@ -4,21 +4,37 @@ import type { ConnectionState } from './connection.ts';
 import type { HandBackState } from './deletion-downstream.ts';
 import { LEAVING } from './deletion-step.ts';
 
+/** Reason of Stalled where the finalizers of others keep what has to go first. */
+export const FINALIZERS_REMAIN = 'FinalizersRemain';
 /** Projects that a message names at most. */
 const NAMED = 10;
+
+export interface DeletionConditions {
+  readonly cleaned: ConditionIntent;
+  readonly connected: ConditionIntent | undefined;
+  /** What somebody else keeps in the hub, so that a person has to act. */
+  readonly waits?: string | undefined;
+  readonly now: number;
+}
 
 /** The status of a Cluster that is being deleted; undefined when it is there already. What it does not name stays. */
 export function deletionStatus(
   cluster: Cluster,
-  { cleaned, connected, now }: { cleaned: ConditionIntent; connected: ConditionIntent | undefined; now: number },
+  { cleaned, connected, waits, now }: DeletionConditions,
 ): ClusterStatus | undefined {
   const { status: before = {}, metadata } = cluster;
   const { generation = 0 } = metadata;
-  const progress = { reason: 'Deleting', message: cleaned.message };
+  const progress = {
+    reason: 'Deleting',
+    message: waits === undefined ? cleaned.message : `${waits}. ${cleaned.message}`,
+  };
   const intents: ConditionIntent[] = [
     ...(connected ? [connected] : []),
     { type: 'Ready', status: 'False', ...progress },
     { type: 'Reconciling', status: 'True', ...progress },
+    ...(waits === undefined
+      ? []
+      : [{ type: 'Stalled', status: 'True', reason: FINALIZERS_REMAIN, message: waits } as const]),
     cleaned,
   ];
   const written = mergeConditions(before.conditions, intents, { now, observedGeneration: generation });

@@ -1,4 +1,5 @@
 import {
+  ANNOTATION_CLUSTER_DELETION,
   type Cluster,
   ClusterResource,
   clusterNamespace,
@@ -24,6 +25,8 @@ import {
   removeFinalizer,
 } from '#runtime';
 import { parseDuration } from '../engagement/duration.ts';
+import { endUse, isInUse } from '../engagement/in-use.ts';
+import { describeRemaining, isKeptByOthers, type Remaining, remaining } from '../engagement/remaining.ts';
 import type { ConnectionState } from './connection.ts';
 import type { HandingBack } from './deletion-downstream.ts';
 import { connectedWhileDeleting, deletionStatus, withWhatIsLeft } from './deletion-status.ts';
@@ -32,6 +35,7 @@ import { verdictOn } from './deletion-verdict.ts';
 import { planClusterNamespace } from './desired.ts';
 
 export const FINALIZER = finalizer('cluster');
+const PROJECT_FINALIZER = finalizer('project');
 
 /** The ways to a downstream. */
 export type Way = Extract<ConnectionState, { readonly kind: 'usable' | 'agent' }>;
@@ -48,6 +52,8 @@ export interface DeletionOptions {
 
 /** How soon it is looked again whether the Projects are gone: they are not watched. */
 const PROJECTS_MS = 300;
+/** The same where only others' finalizers keep them, which may be for days. */
+const KEPT_MS = 5_000;
 const UNKNOWN_MS = 1_000;
 
 /**
@@ -85,13 +91,23 @@ export class Deletions {
     if (verdict === 'unknown') return { requeueAfterMs: UNKNOWN_MS };
     if (verdict === 'clean') {
       const isForeign = this.#namespaceState(cluster) === 'foreign';
+      if (!isForeign) await this.#announce(cluster, signal);
       const usable = isForeign ? NO_NAMESPACE : connection;
       const next = await this.#proceed(cluster, usable, signal);
       if (next) return next.result;
       if (!isForeign) await this.#removeNamespaces(name, signal);
     }
+    if (verdict === 'letGo') await this.#endUse(cluster, signal);
     await removeFinalizer(client, ClusterResource, cluster, FINALIZER, signal);
     return this.#done(name);
+  }
+
+  /** The API is being uninstalled: the namespace stays, and no operator will delete it. */
+  async #endUse(cluster: Cluster, signal: AbortSignal): Promise<void> {
+    const { client, namespaces } = this.#options;
+    const namespace = namespaces.get({ name: clusterNamespace(cluster.metadata.name ?? '') });
+    if (namespace && isInUse(namespace) && this.#namespaceState(cluster) === 'ours')
+      await endUse(client, namespace, signal);
   }
 
   #done(name: string): undefined {
@@ -112,20 +128,40 @@ export class Deletions {
     const cleaned = withWhatIsLeft(cluster, step.cleaned, projects);
     await this.#record(cluster, cleaned);
     const connected = connectedWhileDeleting(connection, handBack?.state);
+    const { atWork, kept } = sortProjects(projects);
     if (step.kind === 'wait') {
       await this.#writeStatus(cluster, { cleaned, connected }, signal);
       return { result: step.ms === undefined ? undefined : { requeueAfterMs: step.ms } };
     }
-    const said = projects.length > 0 && !FINAL.includes(cleaned.reason) ? waitingFor(projects) : cleaned;
-    await this.#writeStatus(cluster, { cleaned: said, connected }, signal);
+    const said = atWork.length > 0 && !FINAL.includes(cleaned.reason) ? waitingFor(atWork) : cleaned;
+    const waits = kept.length > 0 ? `waiting for Projects: ${describeRemaining(kept)}` : undefined;
+    await this.#writeStatus(cluster, { cleaned: said, connected, waits }, signal);
     for (const { metadata } of projects.filter(project => !project.metadata.deletionTimestamp)) {
       const { name = '', namespace = '', uid } = metadata;
       await this.#options.client.delete(ProjectResource, { namespace, name }, { uid, signal });
     }
-    if (projects.length > 0) return { result: { requeueAfterMs: PROJECTS_MS } };
-    if (step.kind === 'finish') return undefined;
-    handBack?.raise(step.goal);
-    return { result: undefined };
+    if (atWork.length > 0) return { result: { requeueAfterMs: PROJECTS_MS } };
+    const later = kept.length > 0 ? { requeueAfterMs: KEPT_MS } : undefined;
+    if (step.kind === 'finish') return later && { result: later };
+    // nothing that is kept in the hub delays the clean-up; the cluster itself is not let go of before all is gone
+    handBack?.raise(kept.length > 0 && step.goal === 'release' ? 'clean' : step.goal);
+    return { result: later };
+  }
+
+  /** Notes on the Cluster's namespace that its deletion has begun: a policy lets Project `system` go then. */
+  async #announce({ metadata }: Cluster, signal: AbortSignal): Promise<void> {
+    const { client, namespaces } = this.#options;
+    const name = clusterNamespace(metadata.name ?? '');
+    const existing = namespaces.get({ name });
+    if (!existing || existing.metadata?.deletionTimestamp) return;
+    const annotations = { [ANNOTATION_CLUSTER_DELETION]: metadata.uid };
+    if (existing.metadata?.annotations?.[ANNOTATION_CLUSTER_DELETION] === metadata.uid) return;
+    await client.mergePatch(
+      Namespaces,
+      { name },
+      { metadata: { uid: existing.metadata?.uid, annotations } },
+      { signal },
+    );
   }
 
   #namespaceState(cluster: Cluster): 'foreign' | 'gone' | 'ours' {
@@ -188,7 +224,7 @@ export class Deletions {
 
   async #writeStatus(
     cluster: Cluster,
-    conditions: { cleaned: ConditionIntent; connected: ConditionIntent | undefined },
+    conditions: { cleaned: ConditionIntent; connected: ConditionIntent | undefined; waits?: string | undefined },
     signal: AbortSignal,
   ): Promise<void> {
     const status = deletionStatus(cluster, { ...conditions, now: this.#options.clock.now() });
@@ -234,9 +270,27 @@ function wayOf({ metadata }: Cluster, state: ConnectionState): string | undefine
   return state.kind === 'usable' ? `${metadata.uid} ${state.connection.hash}` : undefined;
 }
 
+interface SortedProjects {
+  /** The project operator may still write for them. */
+  readonly atWork: readonly Project[];
+  /** Others' finalizers alone keep them. */
+  readonly kept: readonly Remaining[];
+}
+
+function sortProjects(projects: readonly Project[]): SortedProjects {
+  const isKept = (project: Project) =>
+    project.metadata.deletionTimestamp !== undefined && !hasFinalizer(project, PROJECT_FINALIZER);
+  return {
+    atWork: projects.filter(project => !isKept(project)),
+    kept: projects.filter(isKept).flatMap(project => remaining('Project', project) ?? []),
+  };
+}
+
 function waitingFor(projects: readonly Project[]): ConditionIntent {
   const names = projects.map(({ metadata }) => metadata.name ?? '').sort();
-  const named = `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`;
-  const message = `the cluster's Projects are being deleted first: ${named}; if they stay, see that the project operator runs`;
+  const named = `${names.slice(0, 20).join(', ')}${names.length > 20 ? ` and ${names.length - 20} more` : ''}`;
+  const others = projects.flatMap(project => remaining('Project', project) ?? []).filter(isKeptByOthers);
+  const foreign = others.length > 0 ? `. Others keep them, too: ${describeRemaining(others)}` : '';
+  const message = `the cluster's Projects are being deleted first: ${named}; if they stay, see that the project operator runs${foreign}`;
   return { type: 'Cleaned', status: 'False', reason: 'DeletingProjects', message };
 }

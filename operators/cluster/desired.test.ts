@@ -22,6 +22,7 @@ const MARKED = {
       'paddock.dev/owner': 'cluster.edge-1',
       'paddock.dev/cluster': 'edge-1',
       'paddock.dev/plane': 'hub',
+      'paddock.dev/in-use': 'true',
     },
     annotations: { 'paddock.dev/owner-uid': 'cluster-uid', 'paddock.dev/hub': HUB },
   },
@@ -39,6 +40,15 @@ describe('the namespace in the hub', () => {
 
   test('that has all marks is left as it is', () => {
     expect(planClusterNamespace(aCluster(), MARKED, HUB)).toEqual({ action: 'none' });
+  });
+
+  test('of an earlier Cluster of the name loses the note that it is being deleted', () => {
+    const annotations = { ...MARKED.metadata.annotations, 'paddock.dev/cluster-deletion': 'earlier' };
+
+    expect(planClusterNamespace(aCluster(), { metadata: { ...MARKED.metadata, annotations } }, HUB)).toEqual({
+      action: 'patch',
+      patch: { metadata: { uid: 'namespace-uid', annotations: { 'paddock.dev/cluster-deletion': null } } },
+    });
   });
 
   test('with the cluster’s label is adopted, other labels kept', () => {

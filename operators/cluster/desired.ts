@@ -1,4 +1,5 @@
 import {
+  ANNOTATION_CLUSTER_DELETION,
   type Cluster,
   clusterNamespace,
   LABEL_CLUSTER,
@@ -9,6 +10,7 @@ import {
   SYSTEM_NAMESPACE,
 } from '#api';
 import type { KubeObject, MergePatch } from '#runtime';
+import { IN_USE } from '../engagement/in-use.ts';
 
 /** What is to be done about a namespace that a Cluster needs in the hub. */
 export type NamespacePlan =
@@ -24,7 +26,8 @@ export type NamespacePlan =
 export function planClusterNamespace(cluster: Cluster, existing: KubeObject | undefined, hub: string): NamespacePlan {
   const name = cluster.metadata.name ?? '';
   const namespace = clusterNamespace(name);
-  const wanted = marks({ ...marksOf(cluster, hub), plane: PLANE_HUB });
+  const mark = marks({ ...marksOf(cluster, hub), plane: PLANE_HUB });
+  const wanted = { ...mark, labels: { ...mark.labels, ...IN_USE } };
   if (!existing) return { action: 'create', body: { metadata: { name: namespace, ...wanted } } };
   const { metadata } = existing;
   if (metadata?.deletionTimestamp) return { action: 'wait' };
@@ -34,11 +37,16 @@ export function planClusterNamespace(cluster: Cluster, existing: KubeObject | un
       message: `namespace ${namespace} exists and is not this Cluster's: label it ${LABEL_CLUSTER}=${name} to let Paddock use it, or delete it`,
     };
   const labels = missing(wanted.labels, metadata?.labels);
-  const annotations = missing(wanted.annotations, metadata?.annotations);
+  const outdated = metadata?.annotations?.[ANNOTATION_CLUSTER_DELETION] === undefined ? undefined : NOT_BEING_DELETED;
+  const lacking = missing(wanted.annotations, metadata?.annotations);
+  const annotations = lacking || outdated ? { ...lacking, ...outdated } : undefined;
   if (!labels && !annotations) return { action: 'none' };
   const patched = { ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) };
   return { action: 'patch', patch: { metadata: { uid: metadata?.uid, ...patched } } };
 }
+
+/** Of an earlier Cluster of the name. */
+const NOT_BEING_DELETED = { [ANNOTATION_CLUSTER_DELETION]: null };
 
 /** The namespace downstream that holds the claim; for the hub itself it never goes with a Cluster. */
 export function systemNamespace(cluster: Cluster, hub: string): KubeObject {

@@ -27,6 +27,8 @@ export interface NamespaceState {
   readonly state: 'ready' | 'terminating' | 'conflict' | 'failed';
   /** What to do about it; empty when ready. */
   readonly message: string;
+  /** Of one that is being deleted: finalizers keep what is in it. */
+  readonly isKept?: boolean;
 }
 
 export interface StatusInputs {
@@ -167,6 +169,7 @@ function waitingForAgent({ cluster, registration, hubAddressUnknown }: StatusInp
 function stalledCondition(inputs: StatusInputs): ConditionIntent | undefined {
   const { cluster, namespace, connection, observation, registration } = inputs;
   if (namespace.state === 'conflict') return stalledFor({ reason: 'NamespaceConflict', message: namespace.message });
+  if (namespace.isKept) return stalledFor({ reason: 'NamespaceTerminating', message: namespace.message });
   if (connection.kind === 'none') return connection.stalled;
   const { claim } = observation;
   const state = registrationState(registration);

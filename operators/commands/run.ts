@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { kubeConfigCredentials, loadKubeConfig } from '#runtime';
+import { CLUSTER_LIMITED, CLUSTER_LIMITS, PROJECT_LIMITED, PROJECT_LIMITS } from '../engagement/hub-limits.ts';
 import { isOperatorName, OPERATORS, type RunOptions, runOperators } from '../run.ts';
 import {
   COMMON_FLAGS,
@@ -11,6 +12,7 @@ import {
   UsageError,
 } from './command.ts';
 import { readHubAddress } from './hub-address.ts';
+import { describeLimits, parseLimits } from './limits.ts';
 
 export const RUN_USAGE = `Usage: paddock run <operator>... [flags]
 
@@ -25,6 +27,12 @@ Flags of operator cluster, for clusters that are connected by agent:
   --hub-url URL          how agents reach the hub, https; default: as this process does, unless only pods of the hub can
   --hub-ca FILE          what agents trust there: certificates in PEM; goes with --hub-url
   --agent-image IMAGE    the image in the manifests that join clusters
+
+  --cluster-limits LIST  operator cluster: how many objects each c-<cluster> holds, NAME=COUNT,... or none, of
+                         ${CLUSTER_LIMITED.join(', ')}; default: ${describeLimits(CLUSTER_LIMITS)}
+  --project-limits LIST  operator project: the same of each p-<cluster>--<project>, of
+                         ${PROJECT_LIMITED.join(', ')};
+                         default: ${describeLimits(PROJECT_LIMITS)}
 `;
 
 /** What {@link runOperators} is told by the command line, but for the connection and the log. */
@@ -60,12 +68,16 @@ export function readRunArguments(args: readonly string[]): RunArguments {
       'hub-url': { type: 'string' },
       'hub-ca': { type: 'string' },
       'agent-image': { type: 'string' },
+      'cluster-limits': { type: 'string' },
+      'project-limits': { type: 'string' },
     },
   });
   const unknown = names.find(name => !isOperatorName(name));
   if (unknown !== undefined) throw new UsageError(`unknown operator "${unknown}"`);
   if (names.length === 0) throw new UsageError('name at least one operator');
   const { identity, namespace, kubeconfig, 'agent-image': agentImage } = values;
+  const clusterLimits = parseLimits('--cluster-limits', values['cluster-limits'], CLUSTER_LIMITED);
+  const projectLimits = parseLimits('--project-limits', values['project-limits'], PROJECT_LIMITED);
   const hubAddress = readHubAddress(values['hub-url'], values['hub-ca']);
   const settings = {
     operators: names.filter(isOperatorName),
@@ -75,6 +87,8 @@ export function readRunArguments(args: readonly string[]): RunArguments {
     ...(namespace ? { namespace } : {}),
     ...(hubAddress ? { hubAddress } : {}),
     ...(agentImage ? { agentImage } : {}),
+    ...(clusterLimits ? { clusterLimits } : {}),
+    ...(projectLimits ? { projectLimits } : {}),
   };
   return { settings, kubeconfig, level: values['log-level'] };
 }

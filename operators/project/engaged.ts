@@ -31,6 +31,7 @@ import { kindsOf, type Plans, projectKeyOf, projectKeysOf, projectsOf } from './
 import type { Shares } from './quota-round.ts';
 import { Quotas } from './quotas.ts';
 import { deletionTold } from './status-parts.ts';
+import { SeenJoining } from './taking-along.ts';
 import { UnknownProjects } from './unknown-projects.ts';
 
 export interface EngagedOptions {
@@ -50,6 +51,8 @@ export interface EngagedOptions {
   readonly changed: (projectKey: string) => void;
   /** A namespace of the project was looked at; for events. */
   readonly observed: (observation: Observation) => void;
+  /** A namespace was detached from its deleted project and not deleted, in doubt; for events. */
+  readonly kept: (namespace: string, project: Project) => void;
   /** A project's quota was dealt out; for events. */
   readonly dealt: (project: Project, shares: Shares) => void;
 }
@@ -82,6 +85,7 @@ export class EngagedProjects {
   readonly quotas: Quotas;
   readonly #options: EngagedOptions;
   readonly #controller: Controller;
+  readonly #joining = new SeenJoining();
   #settled = false;
 
   constructor(options: EngagedOptions) {
@@ -117,6 +121,8 @@ export class EngagedProjects {
       conflicts: this.conflicts,
       formerGrants: new FormerGrants(cluster.client),
       quotas: this.quotas,
+      joining: this.#joining,
+      kept: options.kept,
       report: (namespace, project, conflicts) => this.#report(namespace, project, conflicts),
     };
     this.#controller = new Controller({
@@ -223,11 +229,15 @@ export class EngagedProjects {
       for (const namespace of namespaces) this.#changed(namespace);
     };
     members.namespaces.subscribe({
-      applied: (now, old) => {
+      applied: (now, old, { initial }) => {
+        const named = membershipOf(now);
+        const project = named === undefined ? undefined : this.#options.plans.project(this.cluster.name, named);
+        this.#joining.observe(now, old, { initial, project });
         tell(now, old);
         if (isClaimChanged(now, old)) this.#deal(now, old);
       },
       deleted: old => {
+        this.#joining.forget(old);
         tell(old);
         this.#deal(old);
       },

@@ -66,6 +66,7 @@ export class Engagements {
           log: manager.log,
           changed,
           observed: observation => this.#events.observed(observation),
+          kept: (namespace, project) => this.#events.kept(namespace, project),
           dealt: (project, shares) => this.#events.dealt(cluster.name, project, shares),
         });
         this.#engaged.set(cluster.name, projects);

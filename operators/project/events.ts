@@ -3,7 +3,7 @@ import { findCondition, type Recorder } from '#runtime';
 import type { Conflict } from './conflicts.ts';
 import type { Observation } from './engaged.ts';
 import { type GivenKind, isPolicyKind, isSharedKind } from './kinds.ts';
-import { ATTACHED, DETACHED, MembershipEvents } from './membership-events.ts';
+import { ATTACHED, DETACHED, KEPT, MembershipEvents } from './membership-events.ts';
 import { describeLack, describeUnreadable } from './quota-facts.ts';
 import type { Shares } from './quota-round.ts';
 import { CONFLICTS_SHOWN } from './status.ts';
@@ -33,6 +33,11 @@ export class ProjectEvents {
     for (const conflict of found)
       if (!isKnownConflict(project, conflict, { seen })) this.#conflictFound(project, conflict);
     for (const conflict of resolved) this.#conflictResolved(project, conflict);
+  }
+
+  /** A deleted project with deletionPolicy Delete detached a namespace: it may be older than the project. */
+  kept(namespace: string, project: Project): void {
+    this.#memberships.add(project, KEPT, namespace);
   }
 
   /** A project's quota was dealt out: tells of each share that newly doesn't fit or can't be read. */

@@ -1,5 +1,6 @@
 import { fieldManager, LABEL_CLUSTER, LABEL_PROJECT_HOME, marks, type Project, projectNamespace } from '#api';
 import { type Client, isAlreadyExists, jsonEqual, type KubeObject, Namespaces, TerminalError } from '#runtime';
+import { IN_USE } from '../engagement/in-use.ts';
 
 /** How the namespace `p-<cluster>--<project>` stands. */
 export type HomeState = 'missing' | 'ours' | 'terminating' | 'foreign';
@@ -39,7 +40,7 @@ export async function ensureHome(
   const mark = marks({ owner: { kind: 'project', name: projectName, uid }, cluster, hub, plane: 'hub' });
   const metadata = {
     name,
-    labels: { ...mark.labels, [LABEL_PROJECT_HOME]: projectName },
+    labels: { ...mark.labels, ...IN_USE, [LABEL_PROJECT_HOME]: projectName },
     annotations: mark.annotations,
   };
   if (!existing) {

@@ -18,6 +18,10 @@ export function wantedBy({ namespaceLabels = {}, namespaceAnnotations = {} }: Pr
   return { labels: namespaceLabels, annotations: namespaceAnnotations };
 }
 
+export function withAnnotations({ labels, annotations }: Wanted, more: Fields): Wanted {
+  return { labels, annotations: { ...annotations, ...more } };
+}
+
 /** Whether the namespace has all that is wanted on it, and nothing of ours that is not. */
 export function labelsAreRight(namespace: MemberNamespace, wanted: Wanted): boolean {
   const { labels, annotations } = namespace.metadata ?? {};

@@ -1,6 +1,8 @@
-import { ClusterResource, fieldManager, ProjectResource } from '#api';
+import { ClusterResource, fieldManager, ProjectResource, parseProjectNamespace } from '#api';
 import { Controller } from '#runtime';
 import { FollowClusters } from '../engagement/follow.ts';
+import { PROJECT_LIMITS } from '../engagement/hub-limits.ts';
+import { HubQuotas } from '../engagement/hub-quotas.ts';
 import type { SetUp } from '../settings.ts';
 import { projectVerdicts } from './deletion.ts';
 import { BACKOFF_MS } from './engaged.ts';
@@ -14,7 +16,8 @@ import { STATUS_MS, statusChanges } from './status-pace.ts';
  * The project operator: one controller over Projects in the hub, and on each engaged cluster one over its
  * namespaces.
  */
-export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces = [], transport }) => {
+export const setUpProject: SetUp = context => {
+  const { manager, hubCredentials, systemNamespaces = [], transport, projectLimits = PROJECT_LIMITS } = context;
   const { hub, log } = manager;
   const manage = fieldManager('project');
   const client = hub.client.as(manage);
@@ -73,6 +76,17 @@ export const setUpProject: SetUp = ({ manager, hubCredentials, systemNamespaces 
       await Promise.all([controller.stopped(), engagements.stopped()]);
     },
   });
+  manager.add(
+    new HubQuotas({
+      manager,
+      client,
+      namespaces: shared.namespaces,
+      isOwn: namespace => parseProjectNamespace(namespace) !== undefined,
+      limits: projectLimits,
+      name: 'project-hub-quotas',
+      now,
+    }),
+  );
   manager.add(
     new FollowClusters({ manager, fieldManager: manage, hubCredentials, ...(transport ? { transport } : {}) }),
   );

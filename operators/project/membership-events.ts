@@ -3,13 +3,21 @@ import { type Clock, type Recorder, systemClock } from '#runtime';
 
 /** What became of a namespace: `namespace x <became> the project`. */
 export interface Membership {
-  readonly reason: 'NamespaceAttached' | 'NamespaceDetached';
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: 'NamespaceAttached' | 'NamespaceDetached' | 'NamespaceKept';
   readonly action: 'Attach' | 'Detach';
-  readonly became: 'joined' | 'left';
+  readonly became: string;
 }
 
-export const ATTACHED: Membership = { reason: 'NamespaceAttached', action: 'Attach', became: 'joined' };
-export const DETACHED: Membership = { reason: 'NamespaceDetached', action: 'Detach', became: 'left' };
+export const ATTACHED: Membership = { type: 'Normal', reason: 'NamespaceAttached', action: 'Attach', became: 'joined' };
+export const DETACHED: Membership = { type: 'Normal', reason: 'NamespaceDetached', action: 'Detach', became: 'left' };
+/** Of a project that deletes its namespaces. */
+export const KEPT: Membership = {
+  type: 'Warning',
+  reason: 'NamespaceKept',
+  action: 'Detach',
+  became: 'detached in spite of deletionPolicy Delete, since not seen to join, and not certainly made after,',
+};
 
 interface Gathered {
   readonly project: Project;
@@ -21,7 +29,7 @@ interface Gathered {
 /** Namespaces that join or leave a project within so long are told together, ms. */
 const GATHER_MS = 250;
 /** An event's note has room for 1,024. */
-const NAMES_LENGTH = 900;
+const NAMES_LENGTH = 850;
 
 /** Tells who joined and left a project: a burst, as when a whole team moves in, is one event that names them. */
 export class MembershipEvents {
@@ -56,9 +64,9 @@ export class MembershipEvents {
     this.#gathered.delete(id);
     gathered.cancel();
     const { project, membership, namespaces } = gathered;
-    const { reason, action, became } = membership;
+    const { type, reason, action, became } = membership;
     const note = `${namesOf([...namespaces].sort())} ${became} the project`;
-    this.#recorder.record(ProjectResource, project, { type: 'Normal', reason, action, note });
+    this.#recorder.record(ProjectResource, project, { type, reason, action, note });
   }
 }
 

@@ -1,6 +1,6 @@
 import { clusterNamespace, isPaused, isReservedNamespace, LABEL_PROJECT, type Project, SYSTEM_PROJECT } from '#api';
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
-import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
+import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import { formerSecurity, memberSecurity, type SecurityChange, writeSecurity } from '../engagement/own-pod-security.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
@@ -9,13 +9,14 @@ import { FINALIZER } from './deletion.ts';
 import { DeliveryError, deliver } from './delivery.ts';
 import type { FormerGrants } from './former-grants.ts';
 import { isSharedKind } from './kinds.ts';
-import { bringLabels, NOTHING, wantedBy } from './labels.ts';
+import { bringLabels, NOTHING, wantedBy, withAnnotations } from './labels.ts';
 import { type Members, ownerProject } from './members.ts';
 import type { OutgrownDefaults } from './outgrown-defaults.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
 import type { Refusal } from './source.ts';
+import { fateOf, type SeenJoining } from './taking-along.ts';
 import type { UnknownProjects } from './unknown-projects.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
@@ -32,6 +33,9 @@ export interface NamespaceScope {
   readonly outgrown: OutgrownDefaults;
   readonly unknown: UnknownProjects;
   readonly hub: string;
+  readonly joining: SeenJoining;
+  /** Told of each namespace that its deleted project detached and did not delete, in doubt whether it may. */
+  readonly kept: (namespace: string, project: Project) => void;
   /** Told after each reconcile what can't be served in the namespace. */
   readonly report: (namespace: string, project: Project | undefined, conflicts: readonly Conflict[]) => void;
 }
@@ -104,8 +108,9 @@ async function join(
   const secured = await settled(
     secure(scope, namespace, memberSecurity(namespace, { uid, spec: project.spec }), signal),
   );
+  const wanted = withAnnotations(wantedBy(project.spec), scope.joining.annotations(project, namespace));
   // before copies, since a shared object may select by the labels that the project gives
-  const labelled = await settled(bringLabels(client, latest(scope, namespace), wantedBy(project.spec), signal));
+  const labelled = await settled(bringLabels(client, latest(scope, namespace), wanted, signal));
   const { labels } = latest(scope, namespace).metadata ?? {};
   const plan = plans.get(project);
   const complete = plans.complete(project);
@@ -210,7 +215,8 @@ async function leave(
   const verdict = await deletions.verdict(project, signal);
   if (verdict === undefined) return { requeueAfterMs: UNKNOWN_RETRY_MS };
   if (verdict !== 'clean') return undefined;
-  if (project.spec.deletionPolicy === 'Delete' && !isProtectedNamespace(name)) {
+  const fate = project.spec.deletionPolicy === 'Delete' ? fateOf(project, namespace) : undefined;
+  if (fate === 'delete') {
     await client.delete(Namespaces, { name }, { uid, signal });
     scope.report(name, undefined, []);
     return undefined;
@@ -224,6 +230,7 @@ async function leave(
     },
   };
   await client.mergePatch(Namespaces, { name }, patch, { signal });
+  if (fate === 'inDoubt') scope.kept(name, project);
   return freed; // what is left goes when it is a member no more
 }
 

@@ -23,7 +23,9 @@ import {
   TerminalError,
 } from '#runtime';
 import { isByAgent, releaseAgentStatus } from '../engagement/agent.ts';
-import type { Verdicts } from '../engagement/verdicts.ts';
+import { endUse, isInUse } from '../engagement/in-use.ts';
+import { keptBy } from '../engagement/remaining.ts';
+import { readLive, type Verdicts } from '../engagement/verdicts.ts';
 import { FINALIZER } from './deletion.ts';
 import type { Engagements } from './engagements.ts';
 import { ensureHome, homeState } from './home.ts';
@@ -56,8 +58,9 @@ export async function reconcileProject(
   { signal }: ReconcileContext,
 ): Promise<Result | undefined> {
   const project = scope.plans.projects.get(key);
-  const cluster = parseClusterNamespace(project?.metadata.namespace ?? '');
-  if (!project || cluster === undefined) return undefined;
+  if (!project) return await endUseOfHome(scope, key, signal);
+  const cluster = parseClusterNamespace(project.metadata.namespace ?? '');
+  if (cluster === undefined) return undefined;
   if (project.metadata.deletionTimestamp) return await remove(scope, project, cluster, signal);
   if (isPaused(project.metadata)) return await writeStatus(scope, project, cluster, undefined, signal);
   const object = scope.clusters.get({ name: cluster });
@@ -83,7 +86,9 @@ async function home(
     const existing = namespaces.get({ name });
     const state = await ensureHome({ client, hub: manager.hub.uid, signal }, project, cluster, existing);
     if (state === 'ours') return undefined;
-    return { reason: 'NamespacePending', message: `waiting for namespace ${name}, which is ${state}` };
+    const kept = state === 'terminating' ? await keptBy(client, name, signal) : undefined;
+    const why = kept === undefined ? '' : `: ${kept}`;
+    return { reason: 'NamespacePending', message: `waiting for namespace ${name}, which is ${state}${why}` };
   } catch (error) {
     if (!(error instanceof TerminalError)) throw error;
     return { reason: 'NamespaceConflict', message: error.message, stalled: true };
@@ -170,6 +175,7 @@ async function remove(
       return await writeStatus(scope, project, cluster, leaving(scope, cluster), signal);
     await removeHome(scope, project, cluster, signal);
   }
+  if (verdict === 'letGo') await endUseOf(scope, project, cluster, signal);
   if (verdict === 'handBack') {
     // the finalizer tells the cluster operator that this one may still write there
     if (scope.engagements.get(cluster)) return { requeueAfterMs: ENGAGED_RETRY_MS };
@@ -179,6 +185,24 @@ async function remove(
   await removeFinalizer(client, ProjectResource, project, FINALIZER, signal);
   deletions.forget(project);
   return undefined;
+}
+
+/**
+ * The namespace of a Project that is gone may be deleted by whoever may: also one that lost its finalizer to an
+ * administrator. While its Cluster is being deleted, it is the cluster operator's to delete.
+ */
+async function endUseOfHome(
+  { client, manager, namespaces, clusters }: ProjectScope,
+  key: string,
+  signal: AbortSignal,
+): Promise<undefined> {
+  const [namespace = '', name = ''] = key.split('/');
+  const cluster = parseClusterNamespace(namespace);
+  if (cluster === undefined || clusters.get({ name: cluster })?.metadata.deletionTimestamp) return;
+  const home = namespaces.get({ name: projectNamespace(cluster, name) });
+  if (!home || !isInUse(home) || homeState(home, cluster, name) !== 'ours') return;
+  const { uid, live } = await readLive(client, ProjectResource, { namespace, name }, signal);
+  if (uid === manager.hub.uid && !live) await endUse(client, home, signal);
 }
 
 async function removeHome(
@@ -191,6 +215,18 @@ async function removeHome(
   const existing = namespaces.get({ name });
   if (existing && homeState(existing, cluster, project.metadata.name ?? '') === 'ours')
     await client.delete(Namespaces, { name }, { uid: existing.metadata?.uid, signal });
+}
+
+/** The API is being uninstalled: the namespace stays, and no operator will delete it. */
+async function endUseOf(
+  { client, namespaces }: ProjectScope,
+  { metadata }: Project,
+  cluster: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name = '' } = metadata;
+  const home = namespaces.get({ name: projectNamespace(cluster, name) });
+  if (home && isInUse(home) && homeState(home, cluster, name) === 'ours') await endUse(client, home, signal);
 }
 
 /** Whether nothing keeps a deleted project any more. A cluster that is handed back, or gone, keeps nothing. */

@@ -5,11 +5,13 @@ import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { describeConflict, firstOf, isSome } from './first-of.ts';
 import { isPolicyKind, isSharedKind, type SharedKind } from './kinds.ts';
-import { labelsAreRight, wantedBy } from './labels.ts';
+import { labelsAreRight, wantedBy, withAnnotations } from './labels.ts';
 import type { Plan } from './plans.ts';
 import { gatherQuota, type QuotaFacts, quotaCondition } from './quota-facts.ts';
+import { joinedNote } from './taking-along.ts';
 
 const NAMES_SHOWN = 100;
+
 /** Conflicts that a status names at most. */
 export const CONFLICTS_SHOWN = 20;
 
@@ -51,7 +53,8 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     policyConflicts.push(...blocked.filter(({ kind }) => isPolicyKind(kind)));
     const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
     const isSecure = memberSecurity(namespace, { uid, spec: project.spec }) === undefined;
-    if (!isRuled || !isSecure || !labelsAreRight(namespace, wanted)) unruled.push(name);
+    const labels = withAnnotations(wanted, joinedNote(project, namespace));
+    if (!isRuled || !isSecure || !labelsAreRight(namespace, labels)) unruled.push(name);
     for (const template of selected.by(namespace.metadata?.labels)) {
       if (engaged.members.isRight(template, name)) copies += 1;
       else if (!blocked.some(conflict => conflict.kind === template.kind && conflict.name === template.name))

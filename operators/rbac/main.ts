@@ -17,6 +17,7 @@ import { accessKey, HubPeople } from './people.ts';
 import { bindingKey, HubSays } from './says.ts';
 import { hubSources } from './sources.ts';
 import { reconcileRoleTemplate } from './template.ts';
+import { TemplateParameters } from './template-parameters.ts';
 
 /** A status waits so long for what else changes, ms. */
 const STATUS_MS = 100;
@@ -164,6 +165,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
       ]);
     },
   });
+  manager.add(new TemplateParameters({ manager, client, templates: says.templates }));
   manager.add(
     new FollowClusters({ manager, fieldManager: manage, hubCredentials, ...(transport ? { transport } : {}) }),
   );

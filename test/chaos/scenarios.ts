@@ -1,4 +1,6 @@
-import type { ProjectSpec } from '#api';
+import type { Project, ProjectSpec } from '#api';
+import { isConditionTrue } from '#runtime';
+import { eventually } from '../support/eventually.ts';
 import { givenTwoSources, TWO, twoSourcesPicture } from './given.ts';
 import { alike, type Picture } from './picture.ts';
 import type { Stage } from './stage.ts';
@@ -15,6 +17,8 @@ export interface Scenario {
   /** Writes that the change takes at least. */
   readonly leastWrites: number;
 }
+
+const isReady = (project: Project | undefined) => isConditionTrue(project?.status?.conditions, 'Ready');
 
 /** Namespaces. */
 const COUNT = 5;
@@ -146,9 +150,14 @@ export const SHARING_SCENARIOS: readonly Scenario[] = [
     name: 'a project is deleted with its namespaces',
     before: async stage => {
       await stage.createHome('a');
-      await stage.createNamespaces(COUNT, 'a');
       await stage.share('a', 'Secret', 'token', { value: '1' });
+      // it takes along what joins it before the operator's eyes: what is older, or perhaps so, stays
       await stage.createProject('a', { ...SPEC, deletionPolicy: 'Delete' });
+      await eventually(async () => isReady(await stage.findProject('a')), {
+        timeoutMs: 60_000,
+        what: `the operator works for project ${stage.project('a')}`,
+      });
+      await stage.createNamespaces(COUNT, 'a');
     },
     begin: {
       namespaces: alike(COUNT, { ...A, objects: ['Secret token=1 of a'] }),

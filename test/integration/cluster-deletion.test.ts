@@ -126,6 +126,56 @@ test('Clean takes everything that is ours, whatever the Projects’ own policy, 
   expect(await fleet.hub.client.find(Namespaces, { name: 'paddock-system' })).toBeDefined();
 });
 
+test('what somebody’s finalizers keep in the hub delays nothing on the cluster, and is named', async () => {
+  cluster = await importAgain(fleet, edge);
+  const { client } = fleet.hub;
+  const stage = await given('kept');
+  const project = { namespace: 'c-edge-1', name: stage.project('a') };
+  const hold = ['a.example/hold'];
+  const { metadata } = await client.get(ProjectResource, project);
+  await client.mergePatch(ProjectResource, project, {
+    metadata: { finalizers: [...(metadata.finalizers ?? []), ...hold] },
+  });
+  await client.create(ContentTypes.ConfigMap, project, { metadata: { name: 'notes', finalizers: hold } });
+
+  await deleteCluster();
+
+  await untilPicture(
+    stage,
+    { namespaces: alike(COUNT, { member: stage.project('a'), objects: [] }), projects: {} },
+    WITHIN,
+  );
+  await eventually(
+    async () => {
+      const { status } = await client.get(ClusterResource, { name: 'edge-1' });
+      const stalled = findCondition(status?.conditions, 'Stalled');
+      expect(stalled).toMatchObject({ status: 'True', reason: 'FinalizersRemain' });
+      expect(stalled?.message).toContain(`finalizer a.example/hold keeps Project ${project.name}: it is not Paddock's`);
+      expect(findCondition(status?.conditions, 'Ready')?.message).toContain(stalled?.message);
+      expect(findCondition(status?.conditions, 'Cleaned')).toMatchObject({ status: 'True', reason: 'Cleaned' });
+      return true;
+    },
+    { ...WITHIN, what: 'the Cluster is clean and names what it waits for' },
+  );
+  expect(await claim()).toBeDefined();
+  await client.mergePatch(ProjectResource, project, { metadata: { finalizers: null } });
+  expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
+
+  const again = importAgain(fleet, edge);
+  const conditions = async () => (await client.find(ClusterResource, { name: 'edge-1' }))?.status?.conditions;
+  await eventually(
+    async () =>
+      findCondition(await conditions(), 'Stalled')?.message.includes('finalizer a.example/hold keeps ConfigMap notes'),
+    { ...WITHIN, what: 'the one made again names what keeps the namespace of the one before' },
+  );
+  expect(findCondition(await conditions(), 'Stalled')?.reason).toBe('NamespaceTerminating');
+  await client.mergePatch(ContentTypes.ConfigMap, { ...project, name: 'notes' }, { metadata: { finalizers: null } });
+  cluster = await again;
+  expect(findCondition(await conditions(), 'Stalled')).toBeUndefined();
+  await deleteCluster();
+  await history.gone(cluster);
+});
+
 test('a Project made while its Cluster is deleted is given nothing and keeps nobody waiting', async () => {
   cluster = await importAgain(fleet, edge);
   await edge.controlPlane.stopApiServer();

@@ -45,7 +45,7 @@ beforeAll(async () => {
   cara = hub.person('cara');
   carl = hub.person('carl');
   giver = hub.person('giver');
-  await hub.grant(writer, [writesBindings]);
+  await hub.grant(writer, [writesBindings, onPaddock(['roletemplatebindings/finalizers'], ['update'])]);
   await hub.grant(bob, [writesBindings]);
   await hub.grant(bob, [mayBind('project-member')], P);
   await hub.grant(cara, [writesBindings, mayBind()], C);

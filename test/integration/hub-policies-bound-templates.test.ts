@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, test } from '@jest/globals';
+import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
-import { PADDOCK, patch, post } from './agent-requests.ts';
+import type { UserRequest } from '../support/token-user.ts';
+import { patch, post, remove } from './agent-requests.ts';
 import {
   aBinding,
-  anObject,
   bindingsIn,
   dryRun,
   isAccepted,
   isRefused,
   mayBind,
+  NAMESPACES,
   onPaddock,
   PolicyHub,
 } from './policy-hub.ts';
@@ -36,7 +38,8 @@ beforeAll(async () => {
     ['open', 'Project', false],
     ['wide', 'Cluster', false],
   ] as const)
-    await hub.make(post(`${PADDOCK}/roletemplates`, anObject('RoleTemplate', { name }, { context, locked })));
+    await hub.template(name, { context, locked });
+  await hub.parameters('cluster-owner', { context: 'Cluster' });
   await hub.enforced(writer, post(bindingsIn(P), aBinding('open', inProject('payments'))));
   await hub.enforced(giver, post(bindingsIn(P), aBinding('closed', inProject('payments'))));
 }, 120_000);
@@ -75,7 +78,7 @@ describe('a new binding takes a RoleTemplate', () => {
     const path = `${bindingsIn(P)}/early`;
     const body = aBinding('open', inProject('payments'), { name: 'early' });
     await hub.make(post(bindingsIn(P), body));
-    await hub.make(patch(`${PADDOCK}/roletemplates/open`, { spec: { locked: true } }));
+    await hub.parameters('open', { context: 'Project', locked: true });
     await hub.enforced(giver, post(bindingsIn(P), aBinding('open', inProject('payments'))));
     const change = dryRun(patch(path, { spec: { subjects: [{ kind: 'User', name: 'erin' }] } }));
 
@@ -87,12 +90,7 @@ describe('a new binding takes a RoleTemplate', () => {
 test('what is derived from a global binding takes one that is locked, and none of another context', async () => {
   const operator = hub.operator('rbac');
   await hub.grant(operator, [onPaddock(['roletemplatebindings']), mayBind()]);
-  await hub.make(
-    post(
-      `${PADDOCK}/roletemplates`,
-      anObject('RoleTemplate', { name: 'retired' }, { context: 'Cluster', locked: true }),
-    ),
-  );
+  await hub.template('retired', { context: 'Cluster', locked: true });
   await hub.enforced(giver, post(bindingsIn(C), aBinding('retired', inCluster)));
 
   isAccepted(await operator.send(dryRun(post(bindingsIn(C), aBinding('retired', inCluster)))));
@@ -104,8 +102,7 @@ test('what is derived from a global binding takes one that is locked, and none o
 
 test('many RoleTemplates are within the cost limit', async () => {
   for (let index = 0; index < 300; index++) {
-    const body = anObject('RoleTemplate', { name: `many-${index}` }, { context: 'Project' });
-    await hub.make(post(`${PADDOCK}/roletemplates`, body));
+    await hub.parameters(`many-${index}`, { context: 'Project' });
   }
 
   isAccepted(await giver.send(dryRun(post(bindingsIn(P), aBinding('many-299', inProject('payments'))))));
@@ -114,6 +111,21 @@ test('many RoleTemplates are within the cost limit', async () => {
     /must not be locked/,
   );
 });
+
+test('an API server that has just started judges as before', async () => {
+  const { controlPlane } = hub.fleet.hub;
+  const ask = (person: Person, request: UserRequest) =>
+    eventually(() => person.send(dryRun(request)), { timeoutMs: 30_000, what: 'the server answers' });
+  for (let restart = 0; restart < 3; restart++) {
+    await controlPlane.stopApiServer();
+    await controlPlane.startApiServer();
+    const locked = post(bindingsIn(P), aBinding('closed', inProject('payments')));
+    isRefused(await ask(giver, locked), /must not be locked/);
+    isAccepted(await ask(giver, post(bindingsIn(C), aBinding('wide', inCluster))));
+    isRefused(await ask(hub.admin, remove(`${NAMESPACES}/${C}`)), /while Cluster "edge-1" uses it/);
+    isAccepted(await ask(hub.operator('cluster'), remove(`${NAMESPACES}/${P}`)));
+  }
+}, 180_000);
 
 test('it is the policy that refuses', async () => {
   const locked = aBinding('closed', inProject('payments'));

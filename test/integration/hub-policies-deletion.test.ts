@@ -1,9 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LABEL_CLUSTER } from '#api';
+import { ANNOTATION_CLUSTER_DELETION, LABEL_CLUSTER, LABEL_IN_USE } from '#api';
 import { namespaceGone } from '../support/cluster-objects.ts';
 import type { Person } from '../support/person.ts';
-import { core, PADDOCK, paddock, patch, post, remove } from './agent-requests.ts';
-import { anObject, dryRun, isAccepted, isRefused, NAMESPACES, onPaddock, PolicyHub } from './policy-hub.ts';
+import { core, paddock, patch, post, remove } from './agent-requests.ts';
+import {
+  anObject,
+  CONTROLLERS,
+  dryRun,
+  isAccepted,
+  isRefused,
+  NAMESPACES,
+  onPaddock,
+  POLICIES,
+  PolicyHub,
+} from './policy-hub.ts';
 
 const HELD = { finalizers: ['a.example/hold'] };
 
@@ -15,8 +25,8 @@ let operator: Person;
 
 beforeAll(async () => {
   hub = await PolicyHub.start();
-  for (const name of ['edge-1', 'edge-2', 'going']) {
-    await hub.cluster(name, name === 'going' ? HELD : {});
+  for (const name of ['edge-1', 'going']) {
+    await hub.cluster(name);
     await hub.home(name, 'payments');
     for (const project of ['payments', 'system'])
       await hub.make(post(projects(name), anObject('Project', { name: project }, {})));
@@ -35,9 +45,6 @@ beforeAll(async () => {
 afterAll(() => hub?.stop());
 
 const projects = (cluster: string) => paddock(`c-${cluster}`, 'projects');
-/** Begins the deletion of a Cluster that a finalizer holds. */
-const endCluster = (name: string) => hub.make(remove(`${PADDOCK}/clusters/${name}`));
-const letGo = (name: string) => hub.make(patch(`${PADDOCK}/clusters/${name}`, { metadata: { finalizers: [] } }));
 
 describe('Project system', () => {
   const refused = /metadata\.name "system": Project system can't be deleted while Cluster "edge-1" stands/;
@@ -72,7 +79,7 @@ describe('a namespace of a cluster', () => {
   test.each([
     [
       'c-edge-1',
-      /"c-edge-1" can't be deleted while Cluster "edge-1" exists.*delete the Cluster, and Paddock deletes it/,
+      /"c-edge-1" can't be deleted while Cluster "edge-1" uses it.*delete the Cluster, and Paddock deletes it/,
     ],
     ['p-edge-1--payments', /"p-edge-1--payments" can't be .*delete the Project or the Cluster, and Paddock deletes it/],
   ])('(%s) is deleted only by our operators while the Cluster stands', async (name, refused) => {
@@ -80,7 +87,7 @@ describe('a namespace of a cluster', () => {
       isRefused(await person.send(dryRun(remove(`${NAMESPACES}/${name}`))), refused);
       isRefused(
         await person.send(dryRun(remove(`${NAMESPACES}/${name}`))),
-        /metadata\.labels\[paddock\.dev\/cluster\] "edge-1"/,
+        /metadata\.labels\[paddock\.dev\/in-use\] "true"/,
       );
     }
     isAccepted(await operator.send(dryRun(remove(`${NAMESPACES}/${name}`))));
@@ -109,42 +116,49 @@ describe('a namespace of a cluster', () => {
   });
 });
 
-test('while its Cluster is being deleted Project system can go, its namespaces can’t; then everything can', async () => {
+test('while its Cluster is being deleted Project system can go, its namespaces can’t until they are in use no more', async () => {
   const { client } = hub.fleet.hub;
-  await endCluster('going');
-  await hub.enforced(dan, remove(`${NAMESPACES}/c-going`));
+  const annotations = { [ANNOTATION_CLUSTER_DELETION]: 'uid-of-going' };
+  await hub.make(patch(`${NAMESPACES}/c-going`, { metadata: { annotations } }));
+  await hub.eventuallyAccepted(dan, dryRun(remove(`${projects('going')}/system`)));
 
   isAccepted(await dan.send(remove(`${projects('going')}/system`)));
   for (const name of ['c-going', 'p-going--payments'])
-    isRefused(await dan.send(dryRun(remove(`${NAMESPACES}/${name}`))), /while Cluster "going" exists/);
+    isRefused(await dan.send(dryRun(remove(`${NAMESPACES}/${name}`))), /while Cluster "going" uses it/);
 
-  await letGo('going');
   await hub.make(post(projects('going'), anObject('Project', { name: 'system' }, {})));
   for (const name of ['c-going', 'p-going--payments']) {
+    await hub.make(patch(`${NAMESPACES}/${name}`, { metadata: { labels: { [LABEL_IN_USE]: null } } }));
     await hub.eventuallyAccepted(dan, remove(`${NAMESPACES}/${name}`));
     await namespaceGone(client, name);
   }
 }, 60_000);
 
-test('the Cluster gone, what is left of it can be deleted at once', async () => {
-  await endCluster('edge-2');
-
-  await hub.eventuallyAccepted(dan, remove(`${projects('edge-2')}/system`));
-  await hub.eventuallyAccepted(dan, remove(`${NAMESPACES}/c-edge-2`));
-
-  await namespaceGone(hub.fleet.hub.client, 'c-edge-2');
-  expect((await hub.read(`${NAMESPACES}/c-edge-1`)).metadata).not.toHaveProperty('deletionTimestamp');
-}, 60_000);
-
-test('many Clusters are within the cost limit', async () => {
-  const names = Array.from({ length: 300 }, (_, index) => `many-${index}`);
-  for (const name of names)
-    await hub.make(post(`${PADDOCK}/clusters`, anObject('Cluster', { name }, { connection: { agent: {} } })));
-
-  isRefused(await dan.send(dryRun(remove(`${NAMESPACES}/c-edge-1`))), /while Cluster "edge-1" exists/);
-  isRefused(await dan.send(dryRun(remove(`${projects('edge-1')}/system`))), /while Cluster "edge-1" stands/);
-  isAccepted(await dan.send(dryRun(remove(`${projects('edge-1')}/payments`))));
+test('the policies take no parameters: an API server that has just started refuses nothing for want of a kind', async () => {
+  for (const name of ['paddock-namespace-deletion', 'paddock-system-project-deletion'])
+    expect((await hub.read(`${POLICIES}/${name}`)).spec).not.toHaveProperty('paramKind');
 });
+
+test.each(CONTROLLERS)('%s is asked nothing', async user => {
+  const controller = hub.controller(user);
+  isAccepted(await controller.send(dryRun(remove(`${NAMESPACES}/c-edge-1`))));
+  isAccepted(await controller.send(dryRun(remove(`${projects('edge-1')}/system`))));
+  isAccepted(await controller.send(dryRun(remove(projects('edge-1')))));
+});
+
+test('of what is going already nothing is asked', async () => {
+  await hub.cluster('ending');
+  const held = anObject('Project', { name: 'system', ...HELD }, {});
+  await hub.make(post(projects('ending'), held));
+  isRefused(await dan.send(dryRun(remove(`${NAMESPACES}/c-ending`))), /uses it/);
+  isAccepted(await operator.send(remove(`${NAMESPACES}/c-ending`)));
+
+  await hub.eventuallyAccepted(dan, dryRun(remove(`${NAMESPACES}/c-ending`)));
+  await hub.eventuallyAccepted(dan, dryRun(remove(`${projects('ending')}/system`)));
+
+  await hub.make(patch(`${projects('ending')}/system`, { metadata: { finalizers: null } }));
+  await namespaceGone(hub.fleet.hub.client, 'c-ending');
+}, 60_000);
 
 test('it is the policies that refuse', async () => {
   await hub.passesWithout('paddock-system-project-deletion', dan, remove(`${projects('edge-1')}/system`));

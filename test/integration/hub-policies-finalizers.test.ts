@@ -7,10 +7,11 @@ import { namespaceGone } from '../support/cluster-objects.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
 import type { UserRequest } from '../support/token-user.ts';
-import { apply, get, jsonPatch, PADDOCK, paddock, patch, put, remove } from './agent-requests.ts';
+import { apply, core, get, jsonPatch, PADDOCK, paddock, patch, post, put, remove } from './agent-requests.ts';
 import {
   ALICE,
   anObject,
+  CONTROLLERS,
   dryRun,
   isAccepted,
   isRefused,
@@ -47,12 +48,13 @@ type Kind = (typeof KINDS)[number];
 let hub: PolicyHub;
 /** Writes every object of ours, and every status. */
 let writer: Person;
-/** The same, and may take finalizers off. */
+/** The same, and may put finalizers on and take them off. */
 let keeper: Person;
 
 beforeAll(async () => {
   hub = await PolicyHub.start();
   await hub.cluster('edge-1');
+  await hub.home('edge-1', 'held');
   [writer, keeper] = [hub.person('writer'), hub.person('keeper')];
   const kinds = KINDS.map(({ plural }) => plural);
   const writes = onPaddock([...kinds, ...kinds.map(kind => `${kind}/status`)]);
@@ -100,8 +102,29 @@ const refusal = (path: string, who: string, finalizer = OURS) => {
   return new RegExp(`metadata\\.finalizers "${finalizer}": only one who holds ${holds}; "${who}" does not: leave it`);
 };
 
+const puttingOn = (path: string, who: string, finalizer: string) => {
+  const [name = '', plural = ''] = path.split('/').reverse();
+  const right = `update on ${plural}\\.paddock\\.dev/finalizers "${name}".*puts it on.*"${who}" does not`;
+  return new RegExp(`metadata\\.finalizers "${finalizer}": only one who holds the verb ${right}: leave it out`);
+};
+
 test('every kind is asked about', () => {
   expect(KINDS.map(({ kind }) => kind).sort()).toEqual(Object.keys(SPECS).sort());
+});
+
+describe.each(Object.keys(SPECS))('a new %s', kind => {
+  test.each([OURS, 'a.example/hold', 'orphan'])('has finalizer %s only by one who may', async finalizer => {
+    const path = pathOf(kindOf(kind), 'born');
+    const body = anObject(kind, { name: 'born', finalizers: [finalizer] }, SPECS[kind] ?? {});
+    const collection = path.slice(0, path.lastIndexOf('/'));
+    for (const request of [dryRun(post(collection, body)), dryRun(apply(path, body))]) {
+      const refused = await writer.send(request);
+      if (kind !== 'RoleTemplateBinding' && kind !== 'ClusterAccess' && kind !== 'RoleTemplate')
+        isRefused(refused, puttingOn(path, 'writer', finalizer));
+      else expect(refused).toMatchObject({ status: 422 }); // other policies refuse, too
+      isAccepted(await hub.admin.send(request));
+    }
+  });
 });
 
 describe.each(Object.keys(SPECS))('a finalizer of ours on a %s', kind => {
@@ -160,9 +183,16 @@ describe('of the finalizers of an object', () => {
     isAccepted(await keeper.send(asked));
   });
 
-  test('others are anybody’s who may write it, and ours may be put on and change places', async () => {
-    for (const finalizers of [[...both, 'paddock.dev/y'], [OURS, 'paddock.dev/project'], [...both].reverse()])
+  test('others may be taken off and all change places by whoever may write it', async () => {
+    for (const finalizers of [[OURS, 'paddock.dev/project'], [...both].reverse()])
       isAccepted(await writer.send(dryRun(patch(path, withFinalizers(finalizers)))));
+  });
+
+  test.each(['paddock.dev/y', 'a.example/c', 'foregroundDeletion'])('%s is put on only by one who may', async added => {
+    const request = dryRun(patch(path, withFinalizers([...both, added])));
+    isRefused(await writer.send(request), puttingOn(path, 'writer', added));
+    isAccepted(await keeper.send(request));
+    isAccepted(await hub.admin.send(request));
   });
 
   test('what leaves them as they are takes no more than the right to write', async () => {
@@ -180,7 +210,7 @@ describe('of the finalizers of an object', () => {
       /metadata\.finalizers: only one .* changes more than 100 of them; "writer" does not/,
     );
     isRefused(await writer.send(dryRun(patch(path, withFinalizers([...both, ...many.slice(0, 98)])))), /more than 100/);
-    isAccepted(await writer.send(dryRun(patch(path, withFinalizers([...both, ...many.slice(0, 97)])))));
+    isRefused(await writer.send(dryRun(patch(path, withFinalizers([...both, ...many.slice(0, 97)])))), /puts it on/);
     isAccepted(await hub.operator('rbac').send(fewer));
     isAccepted(await keeper.send(dryRun(patch(crowded, withFinalizers(null)))));
   });
@@ -219,6 +249,47 @@ describe('the right to take them off', () => {
   });
 });
 
+describe.each([
+  ['Secret', 'secrets'],
+  ['ConfigMap', 'configmaps'],
+])('a %s in a namespace of a cluster or project', (kind, plural) => {
+  const HOLD = { finalizers: ['a.example/hold'] };
+  const right = (namespace: string, name: string) =>
+    new RegExp(
+      `metadata\\.finalizers "a\\.example/hold": only one who holds the verb update on ${plural}/finalizers "${name}" in namespace "${namespace}" puts it on`,
+    );
+  beforeAll(async () => {
+    await hub.grant(writer, [{ apiGroups: [''], resources: [plural], verbs: ['*'] }]);
+    await hub.grant(keeper, [
+      { apiGroups: [''], resources: [plural], verbs: ['*'] },
+      { apiGroups: [''], resources: [`${plural}/finalizers`], verbs: ['update'] },
+    ]);
+  });
+
+  test.each([C, 'p-edge-1--held'])('(%s) has a finalizer only by one who may', async namespace => {
+    const body = { apiVersion: 'v1', kind, metadata: { name: 'born', ...HOLD } };
+    const path = core(namespace, plural);
+    for (const request of [post(path, body), apply(`${path}/born`, body)]) {
+      isRefused(await writer.send(dryRun(request)), right(namespace, 'born'));
+      isAccepted(await keeper.send(dryRun(request)));
+    }
+    await hub.make(post(path, { metadata: { name: 'there' } }));
+    const current = await hub.read(`${path}/there`);
+    for (const [, way] of WAYS) {
+      const request = dryRun(way({ path: `${path}/there`, current, at: AT, value: HOLD.finalizers }));
+      isRefused(await writer.send(request), right(namespace, 'there'));
+      isAccepted(await keeper.send(request));
+    }
+    isAccepted(await writer.send(patch(`${path}/there`, { metadata: { labels: { team: 'blue' } } })));
+    isAccepted(await hub.admin.send(patch(`${path}/there`, { metadata: HOLD })));
+    isAccepted(await writer.send(patch(`${path}/there`, { metadata: { finalizers: null } })));
+  });
+
+  test('anywhere else has whatever its writer likes', async () => {
+    isAccepted(await writer.send(dryRun(post(core('default', plural), { metadata: { name: 'own', ...HOLD } }))));
+  });
+});
+
 interface Role {
   readonly metadata: { readonly name: string };
   readonly rules: readonly Rule[];
@@ -243,6 +314,17 @@ async function collectorKnowsBindings(): Promise<void> {
 }
 
 describe('Kubernetes itself is not held up', () => {
+  test.each(CONTROLLERS)('%s takes off what the API server put on', async user => {
+    const path = await held('Project', 'collected', ['foregroundDeletion', OURS]);
+    isAccepted(await hub.controller(user).send(dryRun(patch(path, { metadata: { finalizers: [OURS] } }))));
+  });
+
+  test.each(['Foreground', 'Orphan'])('who may delete, may so with %s', async policy => {
+    const path = await held('Project', `goes-${policy.toLowerCase()}`, ['a.example/hold']);
+    isAccepted(await writer.send(remove(`${path}?propagationPolicy=${policy}`)));
+    await hub.make(patch(path, { metadata: { finalizers: null } }));
+  });
+
   test('a namespace goes with all that is in it as soon as what holds it is done', async () => {
     await hub.namespace('c-gone', { [LABEL_CLUSTER]: 'gone' });
     const scope = { cluster: { name: 'gone' } };

@@ -33,6 +33,7 @@ beforeAll(async () => {
   [writer, author, halfway] = [hub.person('writer'), hub.person('author'), hub.person('halfway')];
   for (const person of [writer, author, halfway])
     await hub.grant(person, [writes, { apiGroups: [''], resources: ['*'], verbs: ['*'] }]);
+  await hub.grant(writer, [onPaddock(['roletemplates/finalizers'], ['update'])]);
   await hub.grant(author, [escalates]);
   await hub.grant(halfway, [{ ...escalates, resourceNames: ['deployer'] }]);
   await hub.make(post(TEMPLATES, aTemplate('deployer', { rules: [PODS], hubRules: [PODS] })));
@@ -95,6 +96,7 @@ describe('a RoleTemplate', () => {
     ['its name for people', ['spec', 'displayName'], 'Deployer'],
     ['its description', ['spec', 'description'], 'Deploys.'],
     ['its labels', ['metadata', 'labels'], { team: 'blue' }],
+    // with the right to write them, too
     ['its finalizers', ['metadata', 'finalizers'], ['paddock.dev/rbac']],
     ['rules as they were', ['spec', 'rules'], [PODS]],
   ])('%s', (_field, at, value) => {

@@ -1,10 +1,20 @@
 import { expect } from '@jest/globals';
-import { API_VERSION, clusterNamespace, LABEL_CLUSTER, LABEL_PROJECT_HOME, projectNamespace } from '#api';
+import {
+  API_VERSION,
+  clusterNamespace,
+  LABEL_CLUSTER,
+  LABEL_IN_USE,
+  LABEL_PARAMETER,
+  LABEL_PROJECT_HOME,
+  PARAMETER_ROLE_TEMPLATE,
+  projectNamespace,
+  SYSTEM_NAMESPACE,
+} from '#api';
 import { eventually } from '../support/eventually.ts';
 import { type Fleet, startFleet } from '../support/fleet.ts';
 import { Person } from '../support/person.ts';
 import type { UserAnswer, UserRequest } from '../support/token-user.ts';
-import { apply, get, jsonPatch, PADDOCK, paddock, patch, post, put, remove } from './agent-requests.ts';
+import { apply, core, get, jsonPatch, PADDOCK, paddock, patch, post, put, remove } from './agent-requests.ts';
 
 const WITHIN = { timeoutMs: 30_000 };
 export const RBAC = '/apis/rbac.authorization.k8s.io/v1';
@@ -77,6 +87,11 @@ export class PolicyHub {
     return this.person(`system:serviceaccount:paddock-system:paddock-${name}`, groups);
   }
 
+  /** A controller of Kubernetes by its user name; it may do everything that no policy refuses. */
+  controller(user: string): Person {
+    return this.person(user, ['system:masters']);
+  }
+
   /** Gives a person rights in a namespace, or everywhere; resolves when the API server knows them. */
   async grant(person: Person, rules: readonly Rule[], namespace?: string): Promise<void> {
     const name = `grant-${++this.#grants}`;
@@ -119,16 +134,30 @@ export class PolicyHub {
     await this.make(post(NAMESPACES, { metadata: { name, labels } }));
   }
 
-  /** A Cluster and its namespace; it can be held by a finalizer. */
+  /** A Cluster and its namespace, marked as its operator does; it can be held by a finalizer. */
   async cluster(name: string, { finalizers = [] }: { finalizers?: readonly string[] } = {}): Promise<void> {
-    await this.namespace(clusterNamespace(name), { [LABEL_CLUSTER]: name });
+    await this.namespace(clusterNamespace(name), { [LABEL_CLUSTER]: name, [LABEL_IN_USE]: 'true' });
     await this.make(
       post(`${PADDOCK}/clusters`, anObject('Cluster', { name, finalizers }, { connection: { agent: {} } })),
     );
   }
 
+  /** A RoleTemplate, and what the rbac operator keeps of it for the policies. */
+  async template(name: string, spec: { readonly context: string; readonly locked?: boolean }): Promise<void> {
+    await this.make(post(`${PADDOCK}/roletemplates`, anObject('RoleTemplate', { name }, spec)));
+    await this.parameters(name, spec);
+  }
+
+  /** What the rbac operator keeps of a RoleTemplate, one of those that are built in for example. */
+  async parameters(name: string, { context, locked = false }: { context: string; locked?: boolean }): Promise<void> {
+    const labels = { [LABEL_PARAMETER]: PARAMETER_ROLE_TEMPLATE };
+    const metadata = { name: `role-template.${name}`, labels };
+    const body = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { name, context, locked: String(locked) } };
+    await this.make(apply(core(SYSTEM_NAMESPACE, `configmaps/${metadata.name}`), body));
+  }
+
   async home(cluster: string, project: string): Promise<void> {
-    const labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT_HOME]: project };
+    const labels = { [LABEL_CLUSTER]: cluster, [LABEL_PROJECT_HOME]: project, [LABEL_IN_USE]: 'true' };
     await this.namespace(projectNamespace(cluster, project), labels);
   }
 
@@ -159,6 +188,13 @@ export class PolicyHub {
 export function anObject(kind: string, metadata: object, spec: object): Record<string, unknown> & Stored {
   return { apiVersion: API_VERSION, kind, metadata: { ...metadata }, spec };
 }
+
+/** As whom the controllers act that end namespaces and collect garbage, in either mode of the controller manager. */
+export const CONTROLLERS = [
+  'system:kube-controller-manager',
+  'system:serviceaccount:kube-system:namespace-controller',
+  'system:serviceaccount:kube-system:generic-garbage-collector',
+];
 
 /** Gives a role to alice, unless told otherwise. */
 export function aBinding(

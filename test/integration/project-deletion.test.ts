@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ClusterResource, LABEL_CLUSTER, LABEL_OWNER, LABEL_PROJECT, type ProjectSpec } from '#api';
+import {
+  ANNOTATION_PROJECT_UID,
+  ClusterResource,
+  LABEL_CLUSTER,
+  LABEL_OWNER,
+  LABEL_PROJECT,
+  type ProjectSpec,
+} from '#api';
 import { Namespaces } from '#runtime';
 import { edit, find, namespaceGone, namespaceThat } from '../support/cluster-objects.ts';
 import { aConfigMap, aNamespace, aSecret, ContentTypes } from '../support/objects.ts';
@@ -63,6 +70,54 @@ describe('a deleted project', () => {
     for (const member of members) await namespaceGone(fleet.downstream, member);
     for (const namespace of protectedOnes) await isFree(namespace);
     await namespaceGone(fleet.hub, project.home);
+  });
+
+  test('that deletes keeps what was labelled with its name before it, and names it', async () => {
+    const [older, moved, made] = ['ghost-1', 'ghost-2', 'ghost-3'];
+    await fleet.downstream.create(Namespaces, {}, aNamespace(older, { project: 'ghost' }));
+    await fleet.downstream.create(Namespaces, {}, aNamespace(moved, {}));
+    const project = await fleet.project('ghost', { deletionPolicy: 'Delete' });
+    const { uid } = (await project.read()).metadata;
+    await project.attach(moved);
+    await project.members([made]);
+    for (const member of [moved, made])
+      await namespaceThat(fleet.downstream, member, ({ metadata }) =>
+        expect(metadata?.annotations?.[ANNOTATION_PROJECT_UID]).toBe(uid),
+      );
+    expect((await fleet.downstream.get(Namespaces, { name: older })).metadata?.annotations).toBeUndefined();
+
+    await project.delete();
+    await project.gone();
+
+    for (const member of [moved, made]) await namespaceGone(fleet.downstream, member);
+    await isFree(older);
+    expect((await project.event('NamespaceKept', older)).note).toMatch(/in spite of deletionPolicy Delete/);
+  });
+
+  test('that deletes takes what it saw joining also when the operator was started anew since', async () => {
+    const { project, members } = await given('reborn', { deletionPolicy: 'Delete' });
+    await namespaceThat(fleet.downstream, members[0] ?? '', ({ metadata }) =>
+      expect(metadata?.annotations).toHaveProperty([ANNOTATION_PROJECT_UID]),
+    );
+
+    await fleet.whileDown(() => project.delete());
+    await project.gone();
+
+    for (const member of members) await namespaceGone(fleet.downstream, member);
+  });
+
+  test('leaves no note of itself on what leaves it', async () => {
+    const { members } = await given('noted');
+    const [member = ''] = members;
+    await fleet.downstream.mergePatch(
+      Namespaces,
+      { name: member },
+      { metadata: { labels: { [LABEL_PROJECT]: null } } },
+    );
+
+    await namespaceThat(fleet.downstream, member, ({ metadata }) =>
+      expect(metadata?.annotations ?? {}).not.toHaveProperty([ANNOTATION_PROJECT_UID]),
+    );
   });
 
   test('does not wait for a namespace of its own that can not end', async () => {

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ANNOTATION_PAUSED, LABEL_CLUSTER, LABEL_PROJECT_HOME, ProjectResource } from '#api';
-import { findCondition, Namespaces } from '#runtime';
+import { findCondition, type KubeObject, Namespaces, type ResourceType } from '#runtime';
+import { ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { edit, find, namespaceThat, WITHIN_MS } from '../support/cluster-objects.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { aConfigMap, aNamespace, aProject, aProjectHome, aSecret, base64, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 
@@ -123,6 +124,57 @@ describe('the project’s namespace in the hub', () => {
     await project.condition('Ready', 'True');
     await project.share(secret.withData({ password: 'again' }));
     await project.copy(secret, 'lost-1', ({ data }) => data?.password === base64('again'));
+  });
+});
+
+describe('what a namespace in the hub holds', () => {
+  interface Quota extends KubeObject {
+    readonly spec?: { readonly hard?: Readonly<Record<string, string>> };
+  }
+  const Quotas = ResourceQuotas as ResourceType<Quota>;
+  const quotaIn = async (namespace: string, check: (quota: Quota) => void) =>
+    await eventuallyPasses(async () => check(await fleet.hub.get(Quotas, { namespace, name: 'paddock' })), {
+      timeoutMs: WITHIN_MS,
+      what: `the quota of ${namespace} is right`,
+    });
+
+  test('is bounded by a quota, which is put right when it is edited or deleted', async () => {
+    const { home } = await fleet.project('bounded');
+    const bounds = { 'count/configmaps': '1k', 'count/secrets': '1k' };
+    await quotaIn(home, ({ metadata, spec }) => {
+      expect(spec?.hard).toEqual(bounds);
+      expect(metadata?.labels).toMatchObject({
+        'app.kubernetes.io/managed-by': 'paddock',
+        'paddock.dev/owner': 'project.bounded',
+        'paddock.dev/plane': 'hub',
+      });
+    });
+    await quotaIn('c-edge-1', ({ spec }) => expect(spec?.hard).toEqual({ 'count/configmaps': '1k' }));
+    const key = { namespace: home, name: 'paddock' };
+
+    await fleet.hub.mergePatch(Quotas, key, { spec: { hard: { 'count/secrets': '5', pods: '1' } } });
+    await quotaIn(home, ({ spec }) => expect(spec?.hard).toEqual(bounds));
+    await fleet.hub.mergePatch(Quotas, key, {
+      metadata: { labels: { 'paddock.dev/plane': null } },
+      spec: { hard: null },
+    });
+    await quotaIn(home, ({ spec }) => expect(spec?.hard).toEqual(bounds));
+    await fleet.hub.delete(Quotas, key);
+    await quotaIn(home, ({ spec }) => expect(spec?.hard).toEqual(bounds));
+  });
+
+  test('is left to one of the name that is somebody else’s', async () => {
+    const home = 'p-edge-1--theirs';
+    await fleet.hub.create(Namespaces, {}, aProjectHome('edge-1', 'theirs', homeLabels('theirs')));
+    const theirs = { metadata: { name: 'paddock' }, spec: { hard: { pods: '7' } } };
+    await fleet.hub.create(Quotas, { namespace: home }, theirs);
+
+    const project = await fleet.project('theirs');
+    await project.members(['theirs-1']);
+    await project.share(aSecret('db'));
+    await project.copy(aSecret('db'), 'theirs-1');
+
+    expect((await fleet.hub.get(Quotas, { namespace: home, name: 'paddock' })).spec?.hard).toEqual({ pods: '7' });
   });
 });
 
