@@ -39,6 +39,8 @@ export const ANNOTATION_PAUSED = 'paddock.dev/paused';
 export const ANNOTATION_DEFAULT_PROJECTS = 'paddock.dev/default-projects';
 /** On a member namespace: a JSON object of quantities that takes the place of the project's default share. */
 export const ANNOTATION_QUOTA = 'paddock.dev/quota';
+/** On a member namespace: the uid of the Project that saw it join. Written by the project operator alone. */
+export const ANNOTATION_PROJECT_UID = 'paddock.dev/project-uid';
 /** On a ResourceQuota of ours: the revision of the ledger under which it was written. */
 export const ANNOTATION_QUOTA_REVISION = 'paddock.dev/quota-revision';
 

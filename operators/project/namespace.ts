@@ -10,6 +10,7 @@ import {
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isProtectedNamespace, isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
+import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
@@ -29,6 +30,7 @@ export interface NamespaceScope {
   readonly members: Members;
   readonly conflicts: Conflicts;
   readonly quotas: Quotas;
+  readonly limits: Pick<NamespaceLimits, 'beyond'>;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
   readonly unknown: UnknownProjects;
@@ -91,7 +93,7 @@ async function join(
   project: Project,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, plans, members, conflicts, quotas, hub } = scope;
+  const { client, plans, members, conflicts, quotas, limits, hub } = scope;
   const { name = '' } = namespace.metadata ?? {};
   // first, since a shared object may select by the labels that the project gives
   const labelled = await settled(label(client, namespace, project, signal));
@@ -102,8 +104,12 @@ async function join(
   const quota = quotas.templateFor(project, name);
   const restrictions = [...plan.policies, ...(typeof quota === 'object' ? [quota] : [])];
   const readable = restrictions.filter(({ kind }) => members.isRead(kind));
-  const templates = [...readable, ...plan.templates.filter(({ selector }) => selector.matches(labels))];
-  const keep = new Set(plan.refusals.filter(isUnreadable).map(({ kind, name: source }) => `${kind} ${source}`));
+  const isServed = !limits.beyond(project.metadata.name ?? '').has(name);
+  const copies = isServed ? plan.templates.filter(({ selector }) => selector.matches(labels)) : [];
+  const templates = [...readable, ...copies];
+  const keep = new Set(
+    (isServed ? plan.refusals : []).filter(isUnreadable).map(({ kind, name: source }) => `${kind} ${source}`),
+  );
   if (quota === 'wait') keep.add(`ResourceQuota ${POLICY_NAME}`);
   const context = { client, members, conflicts, hub, signal };
   const delivered = await settled(deliver(context, { namespace: name, templates, prune: complete, keep }));

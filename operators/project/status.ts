@@ -1,5 +1,6 @@
 import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
+import { namespaceLimitOf } from '../membership/namespace-limit.ts';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { describeConflict, firstOf, isSome } from './first-of.ts';
@@ -9,6 +10,8 @@ import type { Plan } from './plans.ts';
 import { gatherQuota, type QuotaFacts, quotaCondition } from './quota-facts.ts';
 
 const NAMES_SHOWN = 100;
+/** Namespaces that a message names at most. */
+const NAMES_IN_MESSAGE = 20;
 /** Conflicts that a status names at most. */
 export const CONFLICTS_SHOWN = 20;
 
@@ -20,6 +23,8 @@ export interface Facts {
   readonly pending: number;
   /** Of shared objects. */
   readonly conflicts: readonly SharedConflict[];
+  /** Namespaces beyond the project's limit, sorted, and that limit. */
+  readonly beyond: { readonly names: readonly string[]; readonly limit: number };
   /** Undefined without a quota. */
   readonly quota: QuotaFacts | undefined;
   /** Limits and isolation that can't be put where they belong. */
@@ -40,6 +45,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
   const policyConflicts: Conflict[] = [];
   const unruled: string[] = [];
   const wanted = wantedBy(project.spec);
+  const beyond = engaged.limits.beyond(project.metadata.name ?? '');
   let copies = 0;
   let pending = 0;
   for (const namespace of namespaces) {
@@ -49,6 +55,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     policyConflicts.push(...blocked.filter(({ kind }) => isPolicyKind(kind)));
     const isRuled = policies.every(policy => engaged.members.isRight(policy, name));
     if (!isRuled || !labelsAreRight(namespace, wanted)) unruled.push(name);
+    if (beyond.has(name)) continue;
     for (const template of templates) {
       if (!template.selector.matches(namespace.metadata?.labels)) continue;
       if (engaged.members.isRight(template, name)) copies += 1;
@@ -59,6 +66,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
   const names = namespaces.map(namespace => namespace.metadata?.name ?? '').sort();
   return {
     names,
+    beyond: { names: [...beyond].sort(), limit: namespaceLimitOf(project) },
     quota: gatherQuota(project, names, engaged),
     objects: templates.length + refusals.length,
     copies,
@@ -135,7 +143,7 @@ function wantedConditions({ project, facts, obstacle, paused }: StatusInput): Co
     return [...kept.map(intentOf), PAUSED];
   }
   const parts = wantedParts(facts, before);
-  return [readyCondition(obstacle, parts), ...parts, ...progress(obstacle, facts)];
+  return [readyCondition(obstacle, parts, facts?.beyond), ...parts, ...progress(obstacle, facts)];
 }
 
 export const PAUSED: ConditionIntent = {
@@ -154,16 +162,29 @@ export function wantedParts(facts: Facts | undefined, { conditions = [] }: Proje
   });
 }
 
-export function readyCondition(obstacle: Obstacle | undefined, parts: readonly ConditionIntent[]): ConditionIntent {
+export function readyCondition(
+  obstacle: Obstacle | undefined,
+  parts: readonly ConditionIntent[],
+  beyond?: Facts['beyond'],
+): ConditionIntent {
   if (obstacle) return { type: 'Ready', status: 'False', reason: obstacle.reason, message: obstacle.message };
   const failing = parts.find(({ status }) => status !== 'True');
   if (failing) return { ...failing, type: 'Ready' };
+  if (beyond && beyond.names.length > 0)
+    return { type: 'Ready', status: 'False', reason: 'NamespaceLimitExceeded', message: describeBeyond(beyond) };
   return {
     type: 'Ready',
     status: 'True',
     reason: 'Reconciled',
     message: 'everything that the project gives is in place',
   };
+}
+
+/** What namespaces beyond the limit lack, for people. */
+function describeBeyond({ names, limit }: Facts['beyond']): string {
+  const shown = names.slice(0, NAMES_IN_MESSAGE).join(', ');
+  const more = names.length > NAMES_IN_MESSAGE ? ` and ${names.length - NAMES_IN_MESSAGE} more` : '';
+  return `the project serves ${limit} namespaces; those beyond get no rights, no copies and no quota: ${shown}${more}. Delete namespaces, or raise spec.namespaceLimit`;
 }
 
 /** Reconciling and Stalled are there only while they are true (kstatus). */
