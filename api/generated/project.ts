@@ -49,6 +49,12 @@ export interface ProjectSpec {
     [k: string]: string;
   };
   /**
+   * Most namespaces that the Project serves. Those beyond it, by order of joining, get no rights and no copies,
+   * but pod security, isolation and a share of 0 of the quota; the condition Ready names them. Creating a
+   * namespace in a Project that is full is refused within 5 seconds. Default: 100.
+   */
+  namespaceLimit?: number;
+  /**
    * What happens to the member namespaces when the Project is deleted. Retain detaches them; Delete deletes
    * those that were made after the Project or were seen to join it, with all they hold. Others are detached and
    * named in an Event; default, kube-* and paddock-* are always detached. Only one who may delete Projects here

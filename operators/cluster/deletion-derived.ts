@@ -6,6 +6,7 @@ import {
   LABEL_OWNER,
   LABEL_PLANE,
   PLANE_HUB,
+  SYSTEM_NAMESPACE,
   USERS_NAMESPACE,
 } from '#api';
 import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
@@ -17,6 +18,7 @@ import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../engagement/poli
 import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
+import { FULL_PROJECTS } from '../membership/full-projects.ts';
 import { POLICY_KINDS } from './policies/kinds.ts';
 
 /**
@@ -90,19 +92,25 @@ export function isDerived({ metadata }: KubeObject, { cluster, hub }: Pick<Clean
   return (labels[LABEL_CLUSTER] ?? cluster) === cluster;
 }
 
-/** Found by either label. Of reserved namespaces only that of accounts holds any; in a hub the others hold sources. */
+/**
+ * Found by either label. Of reserved namespaces only that of accounts holds any, and paddock-system the parameter of a
+ * policy; in a hub the others hold sources.
+ */
 async function listDerived(scope: CleanupScope, type: ResourceType): Promise<KubeObject[]> {
   const lists = [LABEL_OWNER, `${LABEL_CLUSTER}=${scope.cluster}`].map(labelSelector =>
     listAll(scope, type, labelSelector),
   );
   const byUid = new Map((await Promise.all(lists)).flat().map(object => [object.metadata?.uid, object]));
   return [...byUid.values()].filter(
-    object =>
-      isDerived(object, scope) && !object.metadata?.deletionTimestamp && !isSpared(object.metadata?.namespace ?? ''),
+    object => isDerived(object, scope) && !object.metadata?.deletionTimestamp && !isSpared(object),
   );
 }
 
-const isSpared = (namespace: string) => isReservedNamespace(namespace) && namespace !== USERS_NAMESPACE;
+function isSpared({ metadata }: KubeObject): boolean {
+  const { name, namespace = '' } = metadata ?? {};
+  if (namespace === SYSTEM_NAMESPACE && name === FULL_PROJECTS) return false;
+  return isReservedNamespace(namespace) && namespace !== USERS_NAMESPACE;
+}
 
 async function remove({ client, signal }: CleanupScope, type: ResourceType, object: KubeObject): Promise<void> {
   try {

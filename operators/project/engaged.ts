@@ -19,10 +19,12 @@ import {
 } from '#runtime';
 import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
+import { NamespaceLimits } from '../membership/namespace-limits.ts';
 import { type Conflict, Conflicts } from './conflicts.ts';
 import { DefaultProjects, defaultProjectOf } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
 import { FormerGrants } from './former-grants.ts';
+import { FullProjects } from './full-projects.ts';
 import { type Copy, LAZY_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
@@ -83,6 +85,8 @@ export class EngagedProjects {
   readonly members: Members;
   readonly conflicts: Conflicts;
   readonly quotas: Quotas;
+  readonly limits: NamespaceLimits;
+  readonly #full: FullProjects;
   readonly #options: EngagedOptions;
   readonly #controller: Controller;
   readonly #joining = new SeenJoining();
@@ -93,11 +97,28 @@ export class EngagedProjects {
     const { cluster, plans, deletions, hub, log } = options;
     this.members = new Members(cluster);
     this.conflicts = new Conflicts(cluster, namespace => this.#controller.add(namespace));
+    this.limits = new NamespaceLimits({
+      cluster: cluster.name,
+      namespaces: this.members.namespaces,
+      projects: plans.projects,
+      changed: namespace => this.#limitChanged(namespace),
+      fullChanged: () => this.#full.changed(),
+    });
+    this.#full = new FullProjects({
+      cluster,
+      client: cluster.client.as(options.fieldManager),
+      clusters: options.clusters,
+      full: () => this.limits.full,
+      hub,
+      log,
+      backoffMs: BACKOFF_MS,
+    });
     this.quotas = new Quotas({
       cluster,
       client: options.hubClient,
       plans,
       members: this.members,
+      limits: this.limits,
       log,
       backoffMs: BACKOFF_MS,
       changed: namespace => this.#controller.add(namespace),
@@ -123,6 +144,7 @@ export class EngagedProjects {
       quotas: this.quotas,
       joining: this.#joining,
       kept: options.kept,
+      limits: this.limits,
       report: (namespace, project, conflicts) => this.#report(namespace, project, conflicts),
     };
     this.#controller = new Controller({
@@ -164,6 +186,7 @@ export class EngagedProjects {
     const ends = AbortSignal.any([cluster.signal, stop]);
     this.#watchHub();
     this.#watchDownstream();
+    this.limits.follow(ends);
     const read = async () => {
       await Promise.all([plans.whenSynced(ends), this.members.whenSynced(ends)]);
       await this.#readPolicies(ends);
@@ -171,6 +194,7 @@ export class EngagedProjects {
     void read().then(
       () => {
         this.#addAll();
+        this.#full.start(ends);
         this.quotas.start(ends);
         this.#controller.start(ends);
         return this.#settle(ends);
@@ -193,7 +217,7 @@ export class EngagedProjects {
   }
 
   async stopped(): Promise<void> {
-    await Promise.all([this.#controller.stopped(), this.quotas.stopped()]);
+    await Promise.all([this.#controller.stopped(), this.quotas.stopped(), this.#full.stopped()]);
   }
 
   #addAll(): void {
@@ -291,6 +315,14 @@ export class EngagedProjects {
   #changed(namespace: MemberNamespace | undefined): void {
     const key = memberProjectKey(this.cluster.name, namespace);
     if (key !== undefined) this.#options.changed(key);
+  }
+
+  /** A namespace that its project's limit includes now, or no longer: it is given other things, and another share. */
+  #limitChanged(name: string): void {
+    const namespace = this.members.namespaces.get({ name });
+    this.#controller.add(name);
+    this.#changed(namespace);
+    this.#deal(namespace);
   }
 
   /** Has the quotas of these namespaces' projects dealt out. */

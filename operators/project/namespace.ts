@@ -3,6 +3,7 @@ import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileCont
 import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import { formerSecurity, memberSecurity, type SecurityChange, writeSecurity } from '../engagement/own-pod-security.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
+import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
 import { type DefaultProjects, labelByDefault } from './default-projects.ts';
 import { FINALIZER } from './deletion.ts';
@@ -16,7 +17,7 @@ import { kindsOf, type Plans } from './plans.ts';
 import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
 import type { Refusal } from './source.ts';
-import { fateOf, type SeenJoining } from './taking-along.ts';
+import { fateOf, joinedNote, type SeenJoining } from './taking-along.ts';
 import type { UnknownProjects } from './unknown-projects.ts';
 
 /** Everything a namespace's reconcile reads and writes by. */
@@ -28,6 +29,7 @@ export interface NamespaceScope {
   readonly conflicts: Conflicts;
   readonly formerGrants: FormerGrants;
   readonly quotas: Quotas;
+  readonly limits: Pick<NamespaceLimits, 'beyond'>;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
   readonly defaults: DefaultProjects;
   readonly outgrown: OutgrownDefaults;
@@ -102,13 +104,16 @@ async function join(
   project: Project,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { client, plans, members, quotas } = scope;
+  const { client, plans, members, quotas, limits } = scope;
   const { name = '' } = namespace.metadata ?? {};
   const { uid = '', name: projectName } = project.metadata;
   const secured = await settled(
     secure(scope, namespace, memberSecurity(namespace, { uid, spec: project.spec }), signal),
   );
-  const wanted = withAnnotations(wantedBy(project.spec), scope.joining.annotations(project, namespace));
+  const isServed = !limits.beyond(projectName ?? '').has(name);
+  // one beyond the limit has not joined: a record of that would put it before others
+  const joined = isServed ? scope.joining.annotations(project, namespace) : joinedNote(project, namespace);
+  const wanted = withAnnotations(wantedBy(project.spec), joined);
   // before copies, since a shared object may select by the labels that the project gives
   const labelled = await settled(bringLabels(client, latest(scope, namespace), wanted, signal));
   const { labels } = latest(scope, namespace).metadata ?? {};
@@ -118,8 +123,10 @@ async function join(
   const quota = quotas.templateFor(project, name);
   const restrictions = [...plan.policies, ...(typeof quota === 'object' ? [quota] : [])];
   const readable = restrictions.filter(({ kind }) => members.isRead(kind));
-  const templates = [...readable, ...plan.selected.by(labels)];
-  const keep = new Set(plan.refusals.filter(keepsCopies).map(({ kind, name: source }) => `${kind} ${source}`));
+  const templates = [...readable, ...(isServed ? plan.selected.by(labels) : [])];
+  const keep = new Set(
+    (isServed ? plan.refusals : []).filter(keepsCopies).map(({ kind, name: source }) => `${kind} ${source}`),
+  );
   if (quota === 'wait') keep.add(`ResourceQuota ${POLICY_NAME}`);
   const delivery = { namespace: name, project: projectName, templates, prune: complete, keep };
   const delivered = await settled(deliver({ ...scope, signal }, delivery));

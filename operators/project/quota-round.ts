@@ -5,7 +5,7 @@ import type { Copy } from './kinds.ts';
 import type { Members } from './members.ts';
 import { POLICY_NAME } from './policies.ts';
 import { type Amounts, type Books, deal, type Held, type Lack, sumOf } from './quota.ts';
-import { amountsOf, type quotaOf, textOf, type Wanted, wantedBy } from './quota-share.ts';
+import { amountsOf, noneOf, type quotaOf, textOf, type Wanted, wantedBy } from './quota-share.ts';
 import { uncountedOf, usedOf } from './quota-used.ts';
 
 export type Ledger = NonNullable<NonNullable<Project['status']>['quota']>;
@@ -48,7 +48,7 @@ export class Round {
     project: Project,
     quota: NonNullable<ReturnType<typeof quotaOf>>,
     members: Members,
-    departing: ReadonlySet<string>,
+    { departing, beyond }: { readonly departing: ReadonlySet<string>; readonly beyond: ReadonlySet<string> },
   ) {
     const { name = '' } = project.metadata;
     const { hard, share } = quota;
@@ -65,7 +65,10 @@ export class Round {
     const byNamespace = new Map(objects.map(copy => [copy.metadata?.namespace ?? '', copy]));
     const books = { ...booksOf(project, byNamespace, hard), departing };
     this.#overrides = new Map(
-      namespaces.map(({ metadata }) => [metadata?.name ?? '', wantedBy(metadata?.annotations, share)]),
+      namespaces.map(({ metadata }) => {
+        const { name: namespace = '', annotations } = metadata ?? {};
+        return [namespace, beyond.has(namespace) ? noneOf(share) : wantedBy(annotations, share)];
+      }),
     );
     const claims = namespaces.map(({ metadata }) => {
       const { name: namespace = '', creationTimestamp } = metadata ?? {};

@@ -23,6 +23,11 @@ export function quotaOf({
   return hard && namespaceDefault && { hard: amountsOf(hard), share: amountsOf(namespaceDefault) };
 }
 
+/** What a namespace beyond the project's limit is to have: nothing of every key. */
+export function noneOf(share: Amounts): Wanted {
+  return { amounts: new Map([...share.keys()].map(key => [key, Quantity.ZERO])), ignored: [] };
+}
+
 /** Amounts as they are written in an object. @throws QuantityError */
 export function amountsOf(written: Written): Map<string, Quantity> {
   return new Map(Object.entries(written).map(([key, amount]) => [key, Quantity.parse(`${amount}`)]));

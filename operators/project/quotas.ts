@@ -10,6 +10,7 @@ import {
   type Result,
 } from '#runtime';
 import { isTerminating, membershipOf } from '../engagement/membership.ts';
+import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import { FINALIZER } from './deletion.ts';
 import type { Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
@@ -24,6 +25,7 @@ export interface QuotasOptions {
   readonly client: Client;
   readonly plans: Plans;
   readonly members: Members;
+  readonly limits: Pick<NamespaceLimits, 'beyond'>;
   readonly log: Logger;
   readonly backoffMs: readonly [number, number];
   /** What the namespace is to have may be another now. */
@@ -151,7 +153,7 @@ export class Quotas {
     members.watch('ResourceQuota');
     if (!members.isRead('ResourceQuota')) return undefined; // dealt out once it is
     const departing = this.#departing(project);
-    const round = new Round(project, quota, members, departing);
+    const round = new Round(project, quota, members, { departing, beyond: this.#options.limits.beyond(name) });
     const { ledger } = round;
     if (!jsonEqual(ledger, project.status?.quota)) await this.#write(project, ledger, signal);
     else if (!this.#isInPlace(round) && !(await this.#stands(project, signal))) return { requeueAfterMs: USED_MS };

@@ -17,6 +17,7 @@ test.each([
 
 const facts: Facts = {
   names: ['web'],
+  beyond: { names: [], limit: 100 },
   objects: 1,
   copies: 0,
   pending: 1,

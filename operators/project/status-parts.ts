@@ -108,7 +108,7 @@ export function agentStatusOf({ project, facts, free, now }: AgentPart): Project
   const before = project.status ?? {};
   const { generation, deletionTimestamp } = project.metadata;
   const parts = wantedParts(facts, before);
-  const ready = readyCondition(deletionTimestamp ? DETACHING : undefined, parts);
+  const ready = readyCondition(deletionTimestamp ? DETACHING : undefined, parts, facts.beyond);
   const intents = [ready, ...parts, ...reconciling(facts), ...(deletionTimestamp && free ? [CONFIRMED] : [])];
   const own = (before.conditions ?? []).filter(({ type }) => AGENT_CONDITIONS.includes(type));
   const observed = (value: number | undefined) => (value === undefined ? {} : { observedGeneration: value });

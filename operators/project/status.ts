@@ -1,6 +1,7 @@
 import { type Project, type ProjectStatus, projectNamespace } from '#api';
 import { type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import { memberSecurity } from '../engagement/own-pod-security.ts';
+import { namespaceLimitOf } from '../membership/namespace-limit.ts';
 import type { Conflict } from './conflicts.ts';
 import type { EngagedProjects } from './engaged.ts';
 import { describeConflict, firstOf, isSome } from './first-of.ts';
@@ -11,7 +12,8 @@ import { gatherQuota, type QuotaFacts, quotaCondition } from './quota-facts.ts';
 import { joinedNote } from './taking-along.ts';
 
 const NAMES_SHOWN = 100;
-
+/** Namespaces that a message names at most. */
+const NAMES_IN_MESSAGE = 20;
 /** Conflicts that a status names at most. */
 export const CONFLICTS_SHOWN = 20;
 
@@ -23,6 +25,8 @@ export interface Facts {
   readonly pending: number;
   /** Of shared objects. */
   readonly conflicts: readonly SharedConflict[];
+  /** Namespaces beyond the project's limit, sorted, and that limit. */
+  readonly beyond: { readonly names: readonly string[]; readonly limit: number };
   /** Undefined without a quota. */
   readonly quota: QuotaFacts | undefined;
   /** Limits and isolation that can't be put where they belong. */
@@ -44,6 +48,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
   const unruled: string[] = [];
   const wanted = wantedBy(project.spec);
   const { uid = '' } = project.metadata;
+  const beyond = engaged.limits.beyond(project.metadata.name ?? '');
   let copies = 0;
   let pending = 0;
   for (const namespace of namespaces) {
@@ -55,6 +60,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
     const isSecure = memberSecurity(namespace, { uid, spec: project.spec }) === undefined;
     const labels = withAnnotations(wanted, joinedNote(project, namespace));
     if (!isRuled || !isSecure || !labelsAreRight(namespace, labels)) unruled.push(name);
+    if (beyond.has(name)) continue;
     for (const template of selected.by(namespace.metadata?.labels)) {
       if (engaged.members.isRight(template, name)) copies += 1;
       else if (!blocked.some(conflict => conflict.kind === template.kind && conflict.name === template.name))
@@ -64,6 +70,7 @@ export function gatherFacts(plan: Plan, engaged: EngagedProjects): Facts {
   const names = namespaces.map(namespace => namespace.metadata?.name ?? '').sort();
   return {
     names,
+    beyond: { names: [...beyond].sort(), limit: namespaceLimitOf(project) },
     quota: gatherQuota(project, names, engaged),
     objects: templates.length + refusals.length,
     copies,
@@ -140,7 +147,7 @@ function wantedConditions({ project, facts, obstacle, paused }: StatusInput): Co
     return [...kept.map(intentOf), PAUSED];
   }
   const parts = wantedParts(facts, before);
-  return [readyCondition(obstacle, parts), ...parts, ...progress(obstacle, facts)];
+  return [readyCondition(obstacle, parts, facts?.beyond), ...parts, ...progress(obstacle, facts)];
 }
 
 export const PAUSED: ConditionIntent = {
@@ -159,16 +166,29 @@ export function wantedParts(facts: Facts | undefined, { conditions = [] }: Proje
   });
 }
 
-export function readyCondition(obstacle: Obstacle | undefined, parts: readonly ConditionIntent[]): ConditionIntent {
+export function readyCondition(
+  obstacle: Obstacle | undefined,
+  parts: readonly ConditionIntent[],
+  beyond?: Facts['beyond'],
+): ConditionIntent {
   if (obstacle) return { type: 'Ready', status: 'False', reason: obstacle.reason, message: obstacle.message };
   const failing = parts.find(({ status }) => status !== 'True');
   if (failing) return { ...failing, type: 'Ready' };
+  if (beyond && beyond.names.length > 0)
+    return { type: 'Ready', status: 'False', reason: 'NamespaceLimitExceeded', message: describeBeyond(beyond) };
   return {
     type: 'Ready',
     status: 'True',
     reason: 'Reconciled',
     message: 'everything that the project gives is in place',
   };
+}
+
+/** What namespaces beyond the limit lack, for people. */
+function describeBeyond({ names, limit }: Facts['beyond']): string {
+  const shown = names.slice(0, NAMES_IN_MESSAGE).join(', ');
+  const more = names.length > NAMES_IN_MESSAGE ? ` and ${names.length - NAMES_IN_MESSAGE} more` : '';
+  return `the project serves ${limit} namespaces; those beyond get no rights, no copies and no quota: ${shown}${more}. Delete namespaces, or raise spec.namespaceLimit`;
 }
 
 /** Reconciling and Stalled are there only while they are true (kstatus). */

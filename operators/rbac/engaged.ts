@@ -12,6 +12,7 @@ import { isTerminating, memberNamespaces, membershipOf, membersOf } from '../eng
 import { podSecurityOf } from '../engagement/pod-security.ts';
 import { type BindingObject, ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
 import { TakenPlaces } from '../engagement/taken-places.ts';
+import { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { Conflict } from './converge.ts';
 import { templateOf } from './desired.ts';
@@ -65,6 +66,7 @@ export class EngagedAccess {
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
   readonly #exposure: Exposure;
+  readonly #limits: NamespaceLimits;
   readonly #untilKnown: UntilKnown;
   #phase: Phase = 'revoking';
 
@@ -84,6 +86,12 @@ export class EngagedAccess {
       informer.addIndex(BY_TEMPLATE, templateIndex);
     this.#parts = informers;
     this.#exposure = new Exposure(cluster.name, informers.namespaces, options.says);
+    this.#limits = new NamespaceLimits({
+      cluster: cluster.name,
+      namespaces: informers.namespaces,
+      projects: options.says.projects,
+      changed: namespace => this.#controller.add(namespaceKey(namespace)),
+    });
     this.#controller = new Controller({
       name: 'rbac-grants',
       log: log.child({ cluster: cluster.name }),
@@ -129,6 +137,7 @@ export class EngagedAccess {
     const ends = AbortSignal.any([cluster.signal, stop]);
     const unsubscribe = says.subscribe(change => this.#hubChanged(change));
     cluster.signal.addEventListener('abort', unsubscribe, { once: true });
+    this.#limits.follow(ends);
     this.#watch();
     this.people.watch();
     const informers = Object.values(this.#parts) as Informer<KubeObject>[];
@@ -239,6 +248,7 @@ export class EngagedAccess {
       cluster,
       client: cluster.client.as(fieldManager),
       says,
+      limits: this.#limits,
       hub,
       phase: isExposed ? 'revoking' : this.#phase,
       unknownTemplate,

@@ -2,6 +2,7 @@ import { LABEL_OWNER } from '#api';
 import type { Cluster, Informer } from '#runtime';
 import type { MemberNamespace } from '../engagement/membership.ts';
 import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
+import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { HubSays } from './says.ts';
 
 /** Until everything has been taken away that no binding explains, nothing is given. */
@@ -12,6 +13,8 @@ export interface GrantScope {
   readonly cluster: Cluster;
   readonly client: Cluster['client'];
   readonly says: HubSays;
+  /** Namespaces in which a project gives no rights. */
+  readonly limits: Pick<NamespaceLimits, 'beyond'>;
   readonly hub: string;
   readonly phase: Phase;
   /** Asks the hub whether a template that is not in its cache was deleted. */

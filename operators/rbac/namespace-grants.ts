@@ -10,11 +10,12 @@ import { hold } from './holding.ts';
 /** Brings the RoleBindings of one namespace to what the bindings of its project say. */
 export async function reconcileNamespace(scope: GrantScope, namespace: string): Promise<Conflict[]> {
   if (isReservedNamespace(namespace)) return [];
-  const { says, cluster, hub, bindings, namespaces } = scope;
+  const { says, cluster, hub, bindings, limits, namespaces } = scope;
   const object = namespaces.get({ name: namespace });
   if (!object || isTerminating(object)) return [];
   const project = membershipOf(object);
-  const place = project === undefined ? undefined : { cluster: cluster.name, project };
+  const isServed = project !== undefined && !limits.beyond(project).has(namespace);
+  const place = isServed ? { cluster: cluster.name, project } : undefined;
   const existing = bindings.byIndex(BY_NAMESPACE, namespace).filter(binding => templateOf(binding) !== undefined);
   const templates = new Set([
     ...existing.map(binding => templateOf(binding) ?? ''),

@@ -27,6 +27,8 @@ const ROLE = 'bench-reader';
 const MANAGED = 'app.kubernetes.io/managed-by=paddock';
 const IN_FLIGHT = [16, 32, 64] as const;
 const [USERS, PROJECTS, EACH] = [100, 10, 10];
+/** Namespaces of one project: as many as a round makes. */
+const LIMIT = { namespaceLimit: 10_000 };
 const LATENCY_ROUNDS = 100;
 const WITHIN = { timeoutMs: 120_000 };
 
@@ -183,7 +185,7 @@ async function measureOperator({ fleet, operator }: BenchFleet, watches: Watches
 async function measureLatency({ fleet }: BenchFleet, watch: ObjectWatch<BindingObject>) {
   const hub = fleet.hub.client;
   const [project, user] = ['latency', 'lena'];
-  await hub.create(ProjectResource, HERE, aProject({ name: project, cluster: CLUSTER }));
+  await hub.create(ProjectResource, HERE, aProject({ name: project, cluster: CLUSTER, spec: LIMIT }));
   await createNamespaces(fleet.edge().client, ['latency-1'], project);
   const first = watch.all(1, 'ADDED', ({ metadata }) => metadata?.namespace === 'latency-1');
   await bind(hub, 'kept', { project, users: ['ken'] });
@@ -232,7 +234,7 @@ async function morePlaces({ fleet }: BenchFleet, log: (line: string) => void): P
   for (let index = 0; index < PROJECTS; index += 1) {
     const name = `p-${index}`;
     const namespaces = Array.from({ length: EACH }, (_, each) => `${name}-${each}-bench`);
-    await fleet.hub.client.create(ProjectResource, HERE, aProject({ name, cluster: CLUSTER }));
+    await fleet.hub.client.create(ProjectResource, HERE, aProject({ name, cluster: CLUSTER, spec: LIMIT }));
     await createNamespaces(
       fleet.edge().client,
       namespaces.map(namespace => `in-${namespace}`),

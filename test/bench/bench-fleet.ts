@@ -61,7 +61,7 @@ export async function startBenchFleet(
         apiVersion: 'paddock.dev/v1alpha1',
         kind: 'Project',
         metadata: { name: PROJECT },
-        spec: {},
+        spec: { namespaceLimit: 10_000 },
       },
     );
     await projectIs(fleet.hub.client, ({ status }) => status?.namespaces?.total === count, 'has its namespaces');

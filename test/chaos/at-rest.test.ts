@@ -44,7 +44,7 @@ test('1,000 copies at rest for a minute cost no write and no list, only watches,
   const stage = new Stage(fleet, 'rest');
   const started = new Date();
   await stage.createHome('a');
-  await stage.createProject('a');
+  await stage.createProject('a', { namespaceLimit: COUNT });
   for (let first = 1; first <= COUNT; first += 50)
     await Promise.all(Array.from({ length: 50 }, (_, index) => stage.createNamespace(first + index, 'a')));
   await stage.share('a', 'Secret', 'token', { value: '1' });

@@ -14,7 +14,7 @@ let fleet: ProjectFleet;
 let project: ProjectUnderTest;
 beforeAll(async () => {
   fleet = await ProjectFleet.start();
-  project = await fleet.project('crowd');
+  project = await fleet.project('crowd', { namespaceLimit: members.length });
   await project.members(members);
   await project.status(({ namespaces }) => expect(namespaces?.total).toBe(members.length));
 }, 120_000);

@@ -15,7 +15,7 @@ let fleet: ProjectFleet;
 let project: ProjectUnderTest;
 beforeAll(async () => {
   fleet = await ProjectFleet.start();
-  project = await fleet.project('crowd');
+  project = await fleet.project('crowd', { namespaceLimit: COUNT });
   await project.members(gold, { tier: 'gold' });
   await project.members(members.slice(gold.length));
 }, 120_000);

@@ -129,6 +129,61 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
   },
   {
     "kind": "ValidatingAdmissionPolicy",
+    "name": "paddock-namespace-limit",
+    "spec": {
+      "failurePolicy": "Fail",
+      "paramKind": {
+        "apiVersion": "v1",
+        "kind": "ConfigMap"
+      },
+      "matchConstraints": {
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "resourceRules": [
+          {
+            "scope": "*",
+            "apiGroups": [
+              ""
+            ],
+            "apiVersions": [
+              "v1"
+            ],
+            "operations": [
+              "CREATE"
+            ],
+            "resources": [
+              "namespaces"
+            ]
+          }
+        ]
+      },
+      "matchConditions": [
+        {
+          "name": "is-in-a-project",
+          "expression": "object.metadata.?labels[?'paddock.dev/project'].orValue('') != ''"
+        }
+      ],
+      "variables": [
+        {
+          "name": "project",
+          "expression": "object.metadata.labels['paddock.dev/project']"
+        },
+        {
+          "name": "limit",
+          "expression": "params.?data[?variables.project].orValue('')"
+        }
+      ],
+      "validations": [
+        {
+          "expression": "variables.limit == ''",
+          "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.project + '\": the project has ' + variables.limit + ' namespaces, as many as its spec.namespaceLimit allows: delete one, or ask an owner of the cluster to raise the limit'"
+        }
+      ]
+    }
+  },
+  {
+    "kind": "ValidatingAdmissionPolicy",
     "name": "paddock-namespace-limits",
     "spec": {
       "failurePolicy": "Fail",
@@ -376,6 +431,21 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       "validationActions": [
         "Deny"
       ]
+    }
+  },
+  {
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "name": "paddock-namespace-limit",
+    "spec": {
+      "policyName": "paddock-namespace-limit",
+      "validationActions": [
+        "Deny"
+      ],
+      "paramRef": {
+        "name": "full-projects",
+        "namespace": "paddock-system",
+        "parameterNotFoundAction": "Allow"
+      }
     }
   },
   {
