@@ -6,7 +6,6 @@ import {
   accessSecret,
   endpointOf,
   isMarked,
-  isWhole,
   kubeconfigOf,
   type PeoplesEndpoint,
   tokenSecret,
@@ -52,6 +51,10 @@ async function write(
   const secret = accessSecret(access, hub(), { kubeconfig, expiresAt });
   const { metadata } = await client.create(Secrets, { namespace: access.metadata.namespace ?? '' }, secret, { signal });
   known.set(access, kubeconfig);
+  return recorded({ metadata: metadata ?? {} }, { kubeconfig, expiresAt, boundTo });
+}
+
+function recorded({ metadata }: Secret, { kubeconfig, expiresAt, boundTo }: Content): Credentials {
   return { expiresAt, record: { secretUID: metadata?.uid ?? '', sha256: digestOf(kubeconfig), boundTo } };
 }
 
@@ -69,11 +72,11 @@ export async function holdKubeconfig(
   const key = secretKey(access);
   // one without our labels is in no cache
   const found = secrets.get(key) ?? (await client.find(Secrets, key, { signal }));
-  const { secretUID, sha256 = '', boundTo } = access.status?.kubeconfig ?? {};
+  const { secretUID, sha256, boundTo } = access.status?.kubeconfig ?? {};
   if (!found || !isOwn(found, access)) return undefined;
-  if (boundTo !== undefined && isAsWritten(found, access, hub())) {
+  if (boundTo !== undefined && isAsWritten(found, access, { hub: hub(), sha256 })) {
     known.set(access, kubeconfigIn(found));
-    return { expiresAt, record: { secretUID: found.metadata?.uid ?? '', sha256, boundTo } };
+    return recorded(found, { kubeconfig: kubeconfigIn(found), expiresAt, boundTo });
   }
   if (secretUID !== undefined && found.metadata?.uid !== secretUID) return undefined; // somebody deleted that one
   const kubeconfig = known.get(access);
@@ -82,18 +85,7 @@ export async function holdKubeconfig(
       ? { kubeconfig, boundTo, expiresAt }
       : await rebuilt(scope, access, { object, expiresAt, found }, signal);
   if (content === undefined || content === 'later') return content;
-  if (
-    content.kubeconfig === kubeconfigIn(found) &&
-    isWhole(found, access, hub()) &&
-    !found.metadata?.deletionTimestamp
-  ) {
-    const record = {
-      secretUID: found.metadata?.uid ?? '',
-      sha256: digestOf(content.kubeconfig),
-      boundTo: content.boundTo,
-    };
-    return { expiresAt, record };
-  }
+  if (isAsWritten(found, access, { hub: hub(), sha256: digestOf(content.kubeconfig) })) return recorded(found, content);
   await client.delete(Secrets, key, { uid: found.metadata?.uid, signal });
   try {
     return await write(scope, access, content, signal);

@@ -14,16 +14,17 @@ const access: ClusterAccess = {
   status: { kubeconfig: { secretUID: 'uid-2', sha256: digestOf(KUBECONFIG), boundTo: 'uid-3' } },
 };
 const written = accessSecret(access, HUB, { kubeconfig: KUBECONFIG, expiresAt: '2026-01-01T00:00:00Z' });
+const RIGHT = { hub: HUB, sha256: digestOf(KUBECONFIG) };
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
 describe('a Secret with a kubeconfig', () => {
   test('is as it was written', () => {
-    expect(isAsWritten(written, access, HUB)).toBe(true);
+    expect(isAsWritten(written, access, RIGHT)).toBe(true);
   });
 
   test('is as it was written with what others added', () => {
     const labels = { ...written.metadata?.labels, theirs: 'x' };
-    expect(isAsWritten({ ...written, metadata: { ...written.metadata, labels } }, access, HUB)).toBe(true);
+    expect(isAsWritten({ ...written, metadata: { ...written.metadata, labels } }, access, RIGHT)).toBe(true);
   });
 
   const changed = (metadata: object): Secret => ({ ...written, metadata: { ...written.metadata, ...metadata } });
@@ -40,7 +41,7 @@ describe('a Secret with a kubeconfig', () => {
     ['no owner', changed({ ownerReferences: [] })],
     ['a deletion', changed({ deletionTimestamp: '2026-01-01T00:00:00Z' })],
   ])('is not: %s', (_what, secret) => {
-    expect(isAsWritten(secret, access, HUB)).toBe(false);
+    expect(isAsWritten(secret, access, RIGHT)).toBe(false);
   });
 
   test('is not where no digest was recorded', () => {

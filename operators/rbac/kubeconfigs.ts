@@ -65,8 +65,11 @@ export class KnownKubeconfigs {
 }
 
 /** Whether a Secret is as the operator writes it, its content being the kubeconfig that the digest is of. */
-export function isAsWritten(secret: Secret, access: ClusterAccess, hub: string): boolean {
-  const { sha256 } = access.status?.kubeconfig ?? {};
+export function isAsWritten(
+  secret: Secret,
+  access: ClusterAccess,
+  { hub, sha256 }: { readonly hub: string; readonly sha256: string | undefined },
+): boolean {
   const isContent = sha256 !== undefined && digestOf(kubeconfigIn(secret)) === sha256;
   const isAlone = Object.keys(secret.data ?? {}).length === 1;
   return isContent && isAlone && !secret.metadata?.deletionTimestamp && isWhole(secret, access, hub);
