@@ -1,11 +1,12 @@
 import { type ClusterAccess, ClusterAccessResource, type Cluster as ClusterObject } from '#api';
 import { type Client, type Informer, isNotFound, keyOf, type Recorder, type Watched } from '#runtime';
 import { releaseAgentStatus, worksByAgent } from '../engagement/agent.ts';
+import { dropForeignFields } from '../engagement/foreign-fields.ts';
 import type { Secret } from '../engagement/kubeconfig.ts';
 import { type BindingObject, RoleBindings, type RoleObject, Roles } from '../engagement/rbac-kinds.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import { accessBinding, accessRole } from './access-objects.ts';
-import { type AccessReport, accessStatusOf } from './access-status.ts';
+import { type AccessReport, accessStatusOf, OWN_FIELDS } from './access-status.ts';
 import { accessSecretName, tokenSecretName } from './account.ts';
 import { ensure } from './converge.ts';
 import type { Engagements } from './engagements.ts';
@@ -67,7 +68,9 @@ export async function report(
   try {
     const intent = { metadata: { name, namespace, uid }, status };
     const written = await client.applyStatus(ClusterAccessResource, intent, { signal });
-    if (!byAgent) await releaseAgentStatus(client, ClusterAccessResource, written, { operator: 'rbac', signal });
+    if (byAgent)
+      await dropForeignFields(client, ClusterAccessResource, written, { status, fields: OWN_FIELDS, signal });
+    else await releaseAgentStatus(client, ClusterAccessResource, written, { operator: 'rbac', signal });
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return undefined;

@@ -25,6 +25,9 @@ export interface AccessReport {
   readonly deletion?: Deletion;
 }
 
+/** The fields of the status that no agent writes. */
+export const OWN_FIELDS = ['observedGeneration', 'secretRef', 'expiresAt', 'kubeconfig', 'tokenSecret'] as const;
+
 /** Reasons that only somebody's change ends. */
 const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict', 'TokenInvalid', 'TooMany'];
 /** Reasons that go by themselves. */

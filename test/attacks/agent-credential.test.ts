@@ -291,19 +291,23 @@ describe('what the hub owns in a status', () => {
   test('is put right where no policy stood in the way', async () => {
     const own = () => hub.fleet.hub.client.get(ClusterResource, { name: OWN });
     const before = (await own()).status?.registration;
+    const agent = { replicas: 9 };
     const registration = { secretRef: { name: 'theirs' }, expiresAt: '2999-01-01T00:00:00Z' };
     isAccepted(
-      await adminOf(hub.fleet.hub).send(patch(`${cluster}?fieldManager=forged`, { status: { registration } })),
+      await adminOf(hub.fleet.hub).send(patch(`${cluster}?fieldManager=forged`, { status: { registration, agent } })),
     );
-    const expiresAt = '2999-01-01T00:00:00Z';
-    isAccepted(await adminOf(hub.fleet.hub).send(patch(`${access}?fieldManager=forged`, { status: { expiresAt } })));
+    const forged = { expiresAt: '2999-01-01T00:00:00Z', tokenSecret: { name: 'theirs' } };
+    isAccepted(await adminOf(hub.fleet.hub).send(patch(`${access}?fieldManager=forged`, { status: forged })));
 
     await eventuallyPasses(
       async () => {
-        expect((await own()).status?.registration).toEqual(before);
+        const after = (await own()).status;
+        expect(after?.registration).toEqual(before);
+        expect(after?.agent?.replicas).toBeUndefined();
         const { metadata, status } = await hub.read('owned');
         const lifetime = Date.parse(status?.expiresAt ?? '') - Date.parse(String(metadata.creationTimestamp));
         expect(lifetime).toBeLessThanOrEqual(12 * 3_600_000);
+        expect(status?.tokenSecret).toBeUndefined();
       },
       { ...WITHIN, what: 'the hub says what it knows' },
     );
