@@ -117,7 +117,6 @@ export const FORBIDDEN: readonly (readonly [what: string, request: UserRequest])
   ['delete all of them', remove(core(C_OWN, 'secrets'))],
   ['create a Secret', post(core(C_OWN, 'secrets'), named('access-token-1'))],
   ['create one by generateName', post(core(C_OWN, 'secrets'), { metadata: { generateName: 'access-token-' } })],
-  ['create one by replacing none', put(core(C_OWN, 'secrets/access-token-none'), named('access-token-none'))],
   ['have a token written into a Secret', post(core(C_OWN, 'secrets'), accountToken())],
   ['delete a Secret for a token', remove(core(C_OWN, 'secrets/access-token-old'))],
   ['delete a kubeconfig', remove(core(C_OWN, 'secrets/kubeconfig'))],

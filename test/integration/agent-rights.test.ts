@@ -214,6 +214,12 @@ describe('an agent may not', () => {
     expect(body).toContain('ValidatingAdmissionPolicy');
   });
 
+  test('create a Secret by replacing none', async () => {
+    const none = named('access-token-none');
+
+    expect(await agent.send(put(core(C_OWN, 'secrets/access-token-none'), none))).toMatchObject({ status: 404 });
+  });
+
   test('ask for a token bound to an agent-credential that is no more', async () => {
     const gone = '00000000-0000-4000-8000-000000000000';
 
