@@ -24,6 +24,11 @@ function precedes({ metadata: a }: ClusterAccess, { metadata: b }: ClusterAccess
   return (a.name ?? '') < (b.name ?? '');
 }
 
+/** Refused, since its person has enough of them. */
+export function isTooMany({ status }: ClusterAccess): boolean {
+  return findCondition(status?.conditions, 'Ready')?.reason === 'TooMany';
+}
+
 /** When an access that is over is deleted [ms since 1970]; undefined of one that its person deletes. */
 export function deletionDue(access: ClusterAccess): number | undefined {
   const ready = findCondition(access.status?.conditions, 'Ready');

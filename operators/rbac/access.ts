@@ -3,13 +3,13 @@ import { addFinalizer, hasFinalizer, type ReconcileContext, type Result, removeF
 import { RoleBindings, Roles } from '../engagement/rbac-kinds.ts';
 import { holdKubeconfig, removeSecrets, removeTokenSecret } from './access-credentials.ts';
 import { issue } from './access-issue.ts';
-import { deletionDue } from './access-limit.ts';
+import { deletionDue, isTooMany } from './access-limit.ts';
 import { type AccessScope, ensureRole, isAgents, report, secretKey } from './access-scope.ts';
 import { endOf } from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { ANCHOR_DELETED, isRevokedByAgent, issuedByAgent } from './agents-word.ts';
 import { FINALIZER } from './deletion.ts';
-import { clusterOfAccess, isOver, isTooMany } from './people.ts';
+import { clusterOfAccess, isOver } from './people.ts';
 
 const RETRY_MS = 500;
 const LONGEST_WAIT_MS = 86_400_000;

@@ -266,11 +266,6 @@ export function isOver({ status }: ClusterAccess): boolean {
 /** Neither over nor being deleted. */
 const isValid = (access: ClusterAccess) => !access.metadata.deletionTimestamp && !isOver(access);
 
-/** Refused, since its person has enough of them. */
-export function isTooMany({ status }: ClusterAccess): boolean {
-  return findCondition(status?.conditions, 'Ready')?.reason === 'TooMany';
-}
-
 const BY_RANK: readonly Standing[] = ['none', 'kept', 'granted'];
 
 /** The one that gives most; when that is all, no more are asked for. */

@@ -338,10 +338,24 @@ test('a person who asks for many kubeconfigs has five, and holds up nobody', asy
     ({ status }) => findCondition(status?.conditions, 'Ready')?.reason === 'TooMany',
   );
   expect(surplus).toHaveLength(55);
+  const [old] = surplus;
+  const conditions = (old?.status?.conditions ?? []).map(each => ({ ...each, lastTransitionTime: elevenMinutesAgo() }));
+  const key = { namespace: C_OWN, name: old?.metadata.name ?? '' };
+  await hub.fleet.hub.client.mergePatch(
+    ClusterAccessResource,
+    key,
+    { status: { conditions } },
+    { subresource: 'status' },
+  );
+  await eventually(async () => (await hub.fleet.hub.client.find(ClusterAccessResource, key)) === undefined, {
+    ...WITHIN,
+    what: 'one that is too many is deleted after ten minutes',
+  });
   const tokens = (await hub.fleet.hub.client.list(SecretType, { namespace: C_OWN })).items.filter(({ metadata }) =>
     metadata?.name?.startsWith('access-token-'),
   );
   expect(tokens.length).toBeLessThanOrEqual(6);
 });
 
+const elevenMinutesAgo = () => new Date(Date.now() - 660_000).toISOString().replace(/\.\d+Z$/, 'Z');
 const order = ({ metadata }: ClusterAccess) => `${metadata.creationTimestamp} ${metadata.name}`;

@@ -121,7 +121,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => hub?.close());
 
-/** All that the other cluster has in the hub, except that it is written to while nothing changes. */
+/** What the other cluster has in the hub, without what is said of it meanwhile. */
 async function otherCluster(): Promise<string> {
   const paths = [
     ...['secrets', 'serviceaccounts'].map(kind => core(C_OTHER, kind)),
@@ -132,7 +132,10 @@ async function otherCluster(): Promise<string> {
   const lists = await Promise.all(paths.map(path => asAdmin(hub.fleet.hub, get(path))));
   return JSON.stringify(
     lists.map(({ items }) =>
-      (items as { metadata: object }[]).map(({ metadata, ...rest }) => [Reflect.get(metadata, 'name'), rest]),
+      (items as { metadata: object; status?: object }[]).map(({ metadata, status: _status, ...rest }) => [
+        Reflect.get(metadata, 'name'),
+        rest,
+      ]),
     ),
   );
 }
