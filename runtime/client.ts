@@ -177,6 +177,16 @@ export class Client {
     return await this.#call<A>('POST', path, options, jsonType('application/json'), JSON.stringify(body));
   }
 
+  /**
+   * Replaces the whole object, without reading it. A uid in its metadata makes the server refuse another one (409).
+   * The answer is returned to no cache: of who may not read the object, it shows what was sent.
+   */
+  async replace<T extends KubeObject>(type: ResourceType<T>, body: T, options: CallOptions = {}): Promise<void> {
+    const { name, namespace } = keyOf(body);
+    const path = this.#managed(resourcePath(type, namespace, name));
+    await this.#call<T>('PUT', path, options, jsonType('application/json'), toJson(type, body));
+  }
+
   /** Changes the fields named. Put the resourceVersion in the patch to refuse a stale one (409). */
   async mergePatch<T extends KubeObject>(
     type: ResourceType<T>,

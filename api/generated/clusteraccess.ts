@@ -42,9 +42,12 @@ export interface ClusterAccessStatus {
   observedGeneration?: number;
   secretRef?: ClusterAccessStatusSecretRef;
   /**
-   * When the kubeconfig's token ends.
+   * When the kubeconfig ends; never later than the creation of the ClusterAccess plus spec.ttl.
    */
   expiresAt?: string;
+  kubeconfig?: ClusterAccessStatusKubeconfig;
+  tokenSecret?: ClusterAccessStatusTokenSecret;
+  agent?: ClusterAccessStatusAgent;
   /**
    * Ready, and, while they are True, Reconciling, Stalled and Paused.
    */
@@ -58,6 +61,54 @@ export interface ClusterAccessStatusSecretRef {
    * Name of the Secret.
    */
   name?: string;
+}
+/**
+ * The kubeconfig that the operator wrote. It restores or removes any other that it finds in the Secret.
+ */
+export interface ClusterAccessStatusKubeconfig {
+  /**
+   * UID of the Secret that status.secretRef names, as the operator wrote it.
+   */
+  secretUID?: string;
+  /**
+   * SHA-256 of the kubeconfig, in lower-case hexadecimal digits.
+   */
+  sha256?: string;
+  /**
+   * UID of the Secret in paddock-users on the cluster that the token is bound to.
+   */
+  boundTo?: string;
+}
+/**
+ * The Secret in the same namespace that the agent of the cluster puts the token into, while the operator waits
+ * for one.
+ */
+export interface ClusterAccessStatusTokenSecret {
+  /**
+   * Name of the Secret.
+   */
+  name?: string;
+  /**
+   * UID of the Secret.
+   */
+  uid?: string;
+  /**
+   * Lifetime in seconds that the agent requests for the token.
+   */
+  expirationSeconds?: number;
+}
+/**
+ * The token that the agent of the cluster handed over last, written by the agent.
+ */
+export interface ClusterAccessStatusAgent {
+  /**
+   * UID of the Secret that the agent put the token into.
+   */
+  tokenSecretUID?: string;
+  /**
+   * UID of the Secret in paddock-users on the cluster that the token is bound to.
+   */
+  boundTo?: string;
 }
 
 /** Where {@link ClusterAccess} objects live in the API. */

@@ -25,6 +25,7 @@ import {
   systemClock,
 } from '#runtime';
 import { isByAgent, releaseAgentStatus } from '../engagement/agent.ts';
+import { dropForeignFields } from '../engagement/foreign-fields.ts';
 import { endUse, isInUse } from '../engagement/in-use.ts';
 import { keptBy } from '../engagement/remaining.ts';
 import { KubeconfigSecrets } from '../engagement/secrets.ts';
@@ -38,7 +39,7 @@ import { statusEvents } from './events.ts';
 import { Registrations } from './registration/registration.ts';
 import { registrationState } from './registration/secret.ts';
 import { Sessions } from './sessions.ts';
-import { desiredStatus, isStatusCurrent, type NamespaceState, pausedStatus } from './status.ts';
+import { desiredStatus, isStatusCurrent, type NamespaceState, OWN_FIELDS, pausedStatus } from './status.ts';
 
 /** A Cluster as a status apply names it: without the spec, which is its user's. */
 type StatusIntent = Pick<Cluster, 'apiVersion' | 'kind' | 'metadata' | 'status'>;
@@ -212,6 +213,7 @@ export class ClusterReconciler implements Runnable {
       const written = await this.#client.applyStatus<StatusIntent>(ClusterResource, intent, { signal });
       const call = { operator: 'cluster', signal };
       if (!isByAgent(cluster)) await releaseAgentStatus(this.#client, ClusterResource, written, call);
+      else await dropForeignFields(this.#client, ClusterResource, written, { status, fields: OWN_FIELDS, signal });
     } catch (error) {
       if (isNotFound(error)) return; // deleted meanwhile
       throw error;

@@ -46,7 +46,8 @@ export interface StatusInputs {
 
 /** The conditions of this operator; others in the status are somebody else's. */
 const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'];
-const OWN_FIELDS = ['observedGeneration', 'namespace', 'lastHeartbeat', 'agent', 'registration'] as const;
+/** Of the status of a Cluster by agent the fields that no agent writes. */
+export const OWN_FIELDS = ['observedGeneration', 'namespace', 'lastHeartbeat', 'agent', 'registration'] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
 const KEPT_CONNECTED = [

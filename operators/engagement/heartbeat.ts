@@ -13,6 +13,9 @@ const ANNOTATION_HAND_BACK = 'paddock.dev/hand-back';
 
 const REASONS = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed', 'Engaging', 'PoliciesNotInstalled'] as const;
 
+/** A policy of the hub bounds what a heartbeat carries. */
+const LONGEST_TEXT = 1_000;
+
 /** Why a cluster that answers can't be used. A terminal one stays until something changes. */
 export interface Problem {
   readonly reason: (typeof REASONS)[number];
@@ -36,11 +39,12 @@ export interface AgentReport {
 /** The annotations of a heartbeat; null takes one away. */
 export function reportAnnotations(report: AgentReport): Record<string, string | null> {
   const { version, replicas, unhealthy, problem, settling, handBack } = report;
+  const short = problem && { ...problem, message: problem.message.slice(0, LONGEST_TEXT) };
   return {
     [ANNOTATION_VERSION]: version ?? null,
     [ANNOTATION_REPLICAS]: replicas === undefined ? null : String(replicas),
-    [ANNOTATION_UNHEALTHY]: unhealthy ?? null,
-    [ANNOTATION_PROBLEM]: problem ? JSON.stringify(problem) : null,
+    [ANNOTATION_UNHEALTHY]: unhealthy?.slice(0, LONGEST_TEXT) ?? null,
+    [ANNOTATION_PROBLEM]: short ? JSON.stringify(short) : null,
     [ANNOTATION_SETTLING]: settling ? 'true' : null,
     [ANNOTATION_HAND_BACK]: formatHandBack(handBack) ?? null,
   };
@@ -53,7 +57,7 @@ export function reportOf(lease: KubeObject): AgentReport {
   const replicas = /^\d{1,3}$/.test(annotations[ANNOTATION_REPLICAS] ?? '')
     ? Number(annotations[ANNOTATION_REPLICAS])
     : undefined;
-  const unhealthy = printable(annotations[ANNOTATION_UNHEALTHY], 1_000);
+  const unhealthy = printable(annotations[ANNOTATION_UNHEALTHY], LONGEST_TEXT);
   const problem = parseProblem(annotations[ANNOTATION_PROBLEM]);
   const handBack = parseHandBack(annotations[ANNOTATION_HAND_BACK]);
   return {
@@ -72,7 +76,7 @@ function parseProblem(text: string | undefined): Problem | undefined {
     const { reason, message, terminal } = JSON.parse(text);
     const known = REASONS.find(each => each === reason);
     if (!known || typeof message !== 'string') return undefined;
-    return { reason: known, message: printable(message, 1_000), terminal: terminal === true };
+    return { reason: known, message: printable(message, LONGEST_TEXT), terminal: terminal === true };
   } catch {
     return undefined; // an agent of another version
   }

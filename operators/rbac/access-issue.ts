@@ -1,16 +1,31 @@
-import { type ClusterAccess, type Cluster as ClusterObject, isPaused } from '#api';
-import { isConditionTrue, type KubeObject, keyOf, keyString, type Result } from '#runtime';
+import { type ClusterAccess, type Cluster as ClusterObject, isPaused, USERS_NAMESPACE } from '#api';
+import { isConditionTrue, type Result } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
-import { KubeconfigError } from '../engagement/kubeconfig.ts';
-import { Secrets } from '../engagement/secrets.ts';
-import { anchoredAs, endpointOf, expiryOf, isAnchoredTo, type PeoplesEndpoint } from './access-objects.ts';
-import { type AccessScope, deleteSecret, ensureRole, report, secretKey } from './access-scope.ts';
-import { mint } from './access-secret.ts';
+import type { Secret } from '../engagement/kubeconfig.ts';
+import { requestToken } from '../engagement/token.ts';
+import {
+  clearPlace,
+  ensureTokenSecret,
+  foreign,
+  knownEndpoint,
+  removeSecrets,
+  writeKubeconfig,
+} from './access-credentials.ts';
+import { type AccessScope, ensureRole, report, tokenSecretKey } from './access-scope.ts';
+import {
+  type AccessToken,
+  cappedExpiry,
+  InvalidTokenError,
+  lastMoment,
+  readAccessToken,
+  secondsLeft,
+} from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
-import { attemptsBy, issuedByAgent, toldOfAccess } from './agents-word.ts';
+import { issuedByAgent } from './agents-word.ts';
+import { tokenIn } from './kubeconfigs.ts';
 
 const RETRY_MS = 500;
-/** How soon it is looked again whether a Secret that is somebody else's is gone. */
+/** How soon a Secret that is somebody else's is looked for again. */
 const TAKEN_RETRY_MS = 5_000;
 
 /** Makes the kubeconfig of an access that has none, once its user is bound and has an account on the cluster. */
@@ -20,20 +35,34 @@ export async function issue(
   object: ClusterObject,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const { people, engagements, client, hub } = scope;
-  const { uid = '' } = access.metadata;
   const cluster = object.metadata.name ?? '';
+  if (lastMoment(access) <= scope.now()) {
+    await report(scope, access, { reason: 'Expired', cluster, pending: true }, signal);
+    return { requeueAfterMs: 1 };
+  }
   await ensureRole(scope, access, signal);
-  if (!people.isBound(access)) {
-    await deleteSecret(scope, access, signal); // one that was made when the operator was stopped
+  if (!scope.people.isBound(access)) {
+    await removeSecrets(scope, access, signal); // those that were made when the operator was stopped
     return await report(scope, access, { reason: 'NotBound', cluster }, signal);
   }
   if (isPaused(access.metadata)) return await report(scope, access, { reason: 'Paused', cluster }, signal);
   const { endpoint: said, connection } = object.spec;
   if (!said && !connection.kubeconfig)
     return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
-  if (isByAgent(object)) return await leaveToAgent(scope, access, object, signal);
-  const engaged = engagements.get(cluster);
+  if (isByAgent(object)) return await issueByAgent(scope, access, object, signal);
+  return await issueDirectly(scope, access, object, signal);
+}
+
+/** On a cluster where the operator itself requests the token. */
+async function issueDirectly(
+  scope: AccessScope,
+  access: ClusterAccess,
+  object: ClusterObject,
+  signal: AbortSignal,
+): Promise<Result | undefined> {
+  const cluster = object.metadata.name ?? '';
+  const { uid = '' } = access.metadata;
+  const engaged = scope.engagements.get(cluster);
   if (!engaged) {
     // a moment after it is connected it is engaged
     if (isConditionTrue(object.status?.conditions, 'Ready')) return { requeueAfterMs: RETRY_MS };
@@ -43,82 +72,94 @@ export async function issue(
   if (!engaged.people.isAccessDone(uid, account)) return { requeueAfterMs: RETRY_MS };
   const [conflict] = engaged.people.conflicts(uid, account);
   if (conflict) return await report(scope, access, { reason: 'Conflict', cluster, message: conflict.message }, signal);
-  const anchor = engaged.people.anchor(accessSecretName(uid));
+  const anchor = engaged.people.anchor(accessSecretName(uid))?.metadata;
   if (!anchor) return { requeueAfterMs: RETRY_MS };
-  const endpoint = await endpointFor(scope, object, signal);
+  const endpoint = await knownEndpoint(object, scope.client, signal);
   if (!endpoint) return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
-  // by this operator before it was stopped, or by somebody else
-  const isBound = (made: KubeObject) => isAnchoredTo(made, anchor);
-  if (await reportMade(scope, access, { cluster, isBound }, signal)) return undefined;
-  const downstream = engaged.cluster.client;
-  const { expiresAt } = await mint({ downstream, hub: client, hubUid: hub(), signal }, access, { endpoint, anchor });
-  await report(scope, access, { reason: 'Issued', cluster, expiresAt }, signal);
-  return undefined;
+  const other = await clearPlace(scope, access, signal);
+  if (other) return await taken(scope, access, { cluster, other }, signal);
+  const request = {
+    namespace: USERS_NAMESPACE,
+    account,
+    boundTo: { name: anchor.name ?? '', uid: anchor.uid ?? '' },
+    seconds: secondsLeft(access, scope.now()),
+  };
+  const { token, expiresAt } = await requestToken(engaged.cluster.client, request, signal);
+  const given = { token, boundTo: request.boundTo.uid, expiresAt: cappedExpiry(access, expiresAt) };
+  const credentials = await writeKubeconfig(scope, access, { endpoint, token: given }, signal);
+  const { record: kubeconfig, ...ends } = credentials;
+  return await report(scope, access, { reason: 'Issued', cluster, kubeconfig, ...ends }, signal);
 }
 
-/** Where an agent asks for the token and writes the Secret: the hub sees to all around it. */
-async function leaveToAgent(
+/** Where an agent requests the token: all that is taken from it is that, by a Secret that nobody reads. */
+async function issueByAgent(
   scope: AccessScope,
   access: ClusterAccess,
   object: ClusterObject,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
   const cluster = object.metadata.name ?? '';
-  const word = issuedByAgent(access);
-  const reason = isConditionTrue(object.status?.conditions, 'Connected') ? 'WaitingForAgent' : 'ClusterNotConnected';
-  const cleared = attemptsBy(access);
-  if (cleared > toldOfAccess(access).cleared) {
-    const other = await deleteSecret(scope, access, signal);
-    if (!other) return await report(scope, access, { reason, cluster, cleared }, signal);
-    await report(scope, access, { reason: 'Conflict', cluster, message: foreign(other) }, signal);
-    return { requeueAfterMs: TAKEN_RETRY_MS };
-  }
-  if (word?.reason === 'Conflict')
-    return await report(scope, access, { reason: 'Conflict', cluster, message: word.message }, signal);
-  if (word?.status !== 'True') return await report(scope, access, { reason, cluster }, signal);
-  const isBound = (made: KubeObject) => word.message === anchoredAs(made, access);
-  if (await reportMade(scope, access, { cluster, isBound }, signal)) return undefined;
-  return await report(scope, access, { reason: 'CredentialsDeleted', cluster, pending: true }, signal);
+  const isConnected = isConditionTrue(object.status?.conditions, 'Connected');
+  const handOver = isConnected
+    ? await ensureTokenSecret(scope, access, signal)
+    : scope.secrets.get(tokenSecretKey(access));
+  if (!handOver && !isConnected) return await report(scope, access, { reason: 'ClusterNotConnected', cluster }, signal);
+  const other = handOver ? await clearPlace(scope, access, signal) : { metadata: tokenSecretKey(access) };
+  if (!handOver || other) return await taken(scope, access, { cluster, other: other ?? {} }, signal);
+  const tokenSecret = placeOf(access, handOver, scope.now());
+  const said = issuedByAgent(access);
+  if (said?.reason === 'Conflict')
+    return await report(scope, access, { reason: 'Conflict', cluster, message: said.message, tokenSecret }, signal);
+  const text = tokenIn(handOver);
+  const waits = isConnected ? 'WaitingForAgent' : 'ClusterNotConnected';
+  if (text === '') return await report(scope, access, { reason: waits, cluster, tokenSecret }, signal);
+  const token = read(text, access);
+  if (typeof token === 'string')
+    return await report(
+      scope,
+      access,
+      { reason: 'TokenInvalid', cluster, message: invalid(token, cluster), tokenSecret },
+      signal,
+    );
+  const endpoint = await knownEndpoint(object, scope.client, signal);
+  if (!endpoint) return await report(scope, access, { reason: 'EndpointUnknown', cluster, tokenSecret }, signal);
+  const { record: kubeconfig, ...ends } = await writeKubeconfig(scope, access, { endpoint, token }, signal);
+  await report(scope, access, { reason: 'Issued', cluster, kubeconfig, ...ends }, signal);
+  return { requeueAfterMs: 1 }; // the token was taken: its Secret goes
 }
 
-const foreign = (secret: KubeObject) =>
-  `secrets ${keyString(keyOf(secret))} exists and was not made by Paddock: delete it`;
-
-interface Made {
-  readonly cluster: string;
-  /** Whether its token hangs on what is on the cluster. */
-  readonly isBound: (secret: KubeObject) => boolean;
+/** What the agent is told of the Secret; for how long it requests a token stays as it was said first. */
+function placeOf(access: ClusterAccess, { metadata }: Secret, now: number) {
+  const { name = '', uid = '' } = metadata ?? {};
+  const before = access.status?.tokenSecret;
+  const seconds = before?.uid === uid ? before.expirationSeconds : undefined;
+  return { name, uid, expirationSeconds: seconds ?? secondsLeft(access, now) };
 }
 
-/** Whether there is a Secret already, and says whose it is. One that somebody wrote with our marks goes. */
-async function reportMade(
-  scope: AccessScope,
-  access: ClusterAccess,
-  { cluster, isBound }: Made,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const made = await scope.client.find(Secrets, secretKey(access), { signal, metadataOnly: true });
-  if (!made) return false;
-  const expiresAt = expiryOf(made, access);
-  if (expiresAt !== undefined && !isBound(made)) {
-    await scope.client.delete(Secrets, secretKey(access), { uid: made.metadata?.uid, signal });
-    return false;
-  }
-  const found =
-    expiresAt === undefined ? { reason: 'Conflict', message: foreign(made) } : { reason: 'Issued', expiresAt };
-  await report(scope, access, { ...found, cluster }, signal);
-  return true;
-}
-
-async function endpointFor(
-  { client }: AccessScope,
-  object: ClusterObject,
-  signal: AbortSignal,
-): Promise<PeoplesEndpoint | undefined> {
+/** The token, or why it is none. */
+function read(text: string, access: ClusterAccess): AccessToken | string {
   try {
-    return await endpointOf(object, client, signal);
+    return readAccessToken(text, access);
   } catch (error) {
-    if (error instanceof KubeconfigError) return undefined;
+    if (error instanceof InvalidTokenError) return error.message;
     throw error;
   }
+}
+
+const invalid = (why: string, cluster: string) =>
+  `what the agent of cluster ${cluster} handed over is no token of this ClusterAccess: ${why}; look after the agent, then delete this ClusterAccess and make another`;
+
+interface Taken {
+  readonly cluster: string;
+  readonly other: Secret;
+}
+
+async function taken(
+  scope: AccessScope,
+  access: ClusterAccess,
+  { cluster, other }: Taken,
+  signal: AbortSignal,
+): Promise<Result> {
+  await report(scope, access, { reason: 'Conflict', cluster, message: foreign(other) }, signal);
+  return { requeueAfterMs: TAKEN_RETRY_MS };
 }

@@ -4,23 +4,27 @@ import {
   type ClusterAccess,
   type Cluster as ClusterObject,
   clusterNamespace,
+  LABEL_OWNER,
+  LABEL_PLANE,
   marks,
   PLANE_HUB,
-  USERS_NAMESPACE,
 } from '#api';
 import type { Client, KubeObject } from '#runtime';
 import { readKubeconfigSecret, type Secret } from '../engagement/kubeconfig.ts';
 import { type BindingObject, RBAC_GROUP, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
-import type { Token } from '../engagement/token.ts';
-import { accessSecretName } from './account.ts';
+import { accessSecretName, tokenSecretName } from './account.ts';
 import { clusterOfAccess } from './people.ts';
 
 /** When the token of an access's Secret ends, RFC 3339. */
 const ANNOTATION_EXPIRES = 'paddock.dev/expires-at';
-/** On an access's Secret: uid of the Secret on the cluster that its token is bound to. */
-const ANNOTATION_ANCHOR = 'paddock.dev/anchor-uid';
-const KEY = 'kubeconfig';
+/** Key of the Secret with the kubeconfig. */
+export const KUBECONFIG_KEY = 'kubeconfig';
+/** Key of the Secret that an agent puts a token into. */
+export const TOKEN_KEY = 'token';
+
+/** Selects everything of ours in the hub, without what is of the hub as a cluster itself. */
+export const HUB_OBJECTS = { labelSelector: `${LABEL_OWNER},${LABEL_PLANE}=${PLANE_HUB}` };
 
 /** Where people reach a cluster. */
 export interface PeoplesEndpoint {
@@ -60,13 +64,17 @@ export async function endpointOf(
   };
 }
 
-/** What the person may do with their own access and its Secret. It goes before the Secret comes. */
-export function accessRole(access: ClusterAccess, hub: string): RoleObject {
+/**
+ * What the person may do with their own access, and with its Secret while that is or may become theirs. It goes before
+ * the Secret comes; of an access that is over it leaves the Secret out, whatever is put into its place.
+ */
+export function accessRole(access: ClusterAccess, hub: string, { over }: { readonly over: boolean }): RoleObject {
   const metadata = accessMeta(access, hub);
+  const ofSecret = { verbs: ['get'], apiGroups: [''], resources: ['secrets'], resourceNames: [metadata.name] };
   return {
     metadata,
     rules: [
-      { verbs: ['get'], apiGroups: [''], resources: ['secrets'], resourceNames: [metadata.name] },
+      ...(over ? [] : [ofSecret]),
       {
         verbs: ['get', 'delete'],
         apiGroups: ['paddock.dev'],
@@ -90,42 +98,37 @@ export function accessBinding(access: ClusterAccess, hub: string): BindingObject
 export function accessSecret(
   access: ClusterAccess,
   hub: string,
-  { endpoint, token, anchor }: { readonly endpoint: PeoplesEndpoint; readonly token: Token; readonly anchor: string },
+  { kubeconfig, expiresAt }: { readonly kubeconfig: string; readonly expiresAt: string },
 ): Secret {
   const metadata = accessMeta(access, hub);
   return {
-    metadata: {
-      ...metadata,
-      annotations: { ...metadata.annotations, [ANNOTATION_EXPIRES]: token.expiresAt, [ANNOTATION_ANCHOR]: anchor },
-    },
-    data: { [KEY]: Buffer.from(kubeconfigOf(access, endpoint, token.token)).toString('base64') },
+    metadata: { ...metadata, annotations: { ...metadata.annotations, [ANNOTATION_EXPIRES]: expiresAt } },
+    data: { [KUBECONFIG_KEY]: Buffer.from(kubeconfig).toString('base64') },
   };
 }
 
-/** When the token of an access's Secret ends; undefined for a Secret of somebody else's. */
-export function expiryOf({ metadata }: KubeObject, access: ClusterAccess): string | undefined {
-  const isOurs = metadata?.annotations?.[ANNOTATION_OWNER_UID] === access.metadata.uid;
-  return isOurs ? metadata?.annotations?.[ANNOTATION_EXPIRES] : undefined;
+/** The Secret that the agent puts a token into: empty as the hub makes it. Nobody is given a right to read it. */
+export function tokenSecret(access: ClusterAccess, hub: string): Secret {
+  const name = tokenSecretName(access.metadata.uid ?? '');
+  return { metadata: { ...accessMeta(access, hub), name }, type: 'Opaque' };
 }
 
-/** How an agent says which Secret on the cluster a token is bound to. */
-export function boundTo(name: string, uid: string | undefined): string {
-  return `the token is bound to Secret ${USERS_NAMESPACE}/${name} on the cluster, uid ${uid}`;
+/** Whether a Secret is marked as one of this access. */
+export function isMarked({ metadata }: KubeObject, access: ClusterAccess): boolean {
+  return metadata?.annotations?.[ANNOTATION_OWNER_UID] === access.metadata.uid;
 }
 
-/** {@link boundTo}, as the Secret with the kubeconfig has it. */
-export function anchoredAs({ metadata }: KubeObject, access: ClusterAccess): string {
-  return boundTo(accessSecretName(access.metadata.uid ?? ''), metadata?.annotations?.[ANNOTATION_ANCHOR]);
+/** Whether a Secret has all marks of this access, and goes with it. */
+export function isWhole({ metadata }: KubeObject, access: ClusterAccess, hub: string): boolean {
+  const { labels, annotations, ownerReferences } = accessMeta(access, hub);
+  const has = (actual: object | undefined, wanted: object) =>
+    Object.entries(wanted).every(([key, value]) => Reflect.get(actual ?? {}, key) === value);
+  const isOwned = metadata?.ownerReferences?.some(({ uid }) => uid === ownerReferences[0]?.uid) ?? false;
+  return isOwned && has(metadata?.labels, labels) && has(metadata?.annotations, annotations);
 }
 
-/** Whether the token of an access's Secret is bound to this Secret on the cluster. */
-export function isAnchoredTo(secret: KubeObject, anchor: KubeObject | undefined): boolean {
-  return (
-    anchor?.metadata?.uid !== undefined && secret.metadata?.annotations?.[ANNOTATION_ANCHOR] === anchor.metadata.uid
-  );
-}
-
-function kubeconfigOf(access: ClusterAccess, endpoint: PeoplesEndpoint, token: string): string {
+/** The kubeconfig of an access, made of nothing but what the hub knows and the token. */
+export function kubeconfigOf(access: ClusterAccess, endpoint: PeoplesEndpoint, token: string): string {
   const { spec } = access;
   const cluster = clusterOfAccess(access) ?? '';
   const { server, ca, proxyUrl, tlsServerName } = endpoint;

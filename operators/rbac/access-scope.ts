@@ -1,23 +1,18 @@
-import {
-  type ClusterAccess,
-  ClusterAccessResource,
-  type Cluster as ClusterObject,
-  LABEL_OWNER,
-  LABEL_PLANE,
-  PLANE_HUB,
-} from '#api';
-import { type Client, type Informer, isNotFound, type KubeObject, keyOf, type Recorder, type Watched } from '#runtime';
+import { type ClusterAccess, ClusterAccessResource, type Cluster as ClusterObject } from '#api';
+import { type Client, type Informer, isNotFound, keyOf, type Recorder, type Watched } from '#runtime';
 import { releaseAgentStatus, worksByAgent } from '../engagement/agent.ts';
+import { dropForeignFields } from '../engagement/foreign-fields.ts';
+import type { Secret } from '../engagement/kubeconfig.ts';
 import { type BindingObject, RoleBindings, type RoleObject, Roles } from '../engagement/rbac-kinds.ts';
-import { Secrets } from '../engagement/secrets.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
-import { accessBinding, accessRole, expiryOf } from './access-objects.ts';
-import { type AccessReport, accessStatusOf } from './access-status.ts';
-import { accessSecretName } from './account.ts';
+import { accessBinding, accessRole } from './access-objects.ts';
+import { type AccessReport, accessStatusOf, OWN_FIELDS } from './access-status.ts';
+import { accessSecretName, tokenSecretName } from './account.ts';
 import { ensure } from './converge.ts';
 import type { Engagements } from './engagements.ts';
 import { accessEvents } from './events.ts';
-import { clusterOfAccess, type HubPeople } from './people.ts';
+import type { KnownKubeconfigs } from './kubeconfigs.ts';
+import { clusterOfAccess, type HubPeople, isOver } from './people.ts';
 
 /** Everything that a reconcile of a ClusterAccess in the hub reads and writes by. */
 export interface AccessScope {
@@ -28,38 +23,31 @@ export interface AccessScope {
   readonly verdicts: Verdicts<ClusterAccess>;
   readonly roles: Informer<RoleObject>;
   readonly bindings: Informer<BindingObject>;
+  /** Kubeconfigs of people, and what agents put tokens into. */
+  readonly secrets: Informer<Secret>;
+  readonly known: KnownKubeconfigs;
   readonly recorder: Recorder;
   /** uid of the hub's kube-system namespace. */
   readonly hub: () => string;
   readonly now: () => number;
 }
 
-/** What of RBAC in the hub is ours: the selection of {@link AccessScope.roles} and `bindings`. */
-export const HUB_OBJECTS = { labelSelector: `${LABEL_OWNER},${LABEL_PLANE}=${PLANE_HUB}` };
-
 /** Before the Secret there is who may read it; and who may read the access, and delete it. */
 export async function ensureRole(scope: AccessScope, access: ClusterAccess, signal: AbortSignal): Promise<void> {
   const { client, roles, bindings, hub } = scope;
-  const [role, binding] = [accessRole(access, hub()), accessBinding(access, hub())];
+  const [role, binding] = [accessRole(access, hub(), { over: isOver(access) }), accessBinding(access, hub())];
   await ensure(client, Roles, role, roles.get(keyOf(role)), signal);
   await ensure(client, RoleBindings, binding, bindings.get(keyOf(binding)), signal);
-}
-
-/** Deletes the Secret of an access; returns the one of somebody else's that is in its place instead. */
-export async function deleteSecret(
-  { client }: AccessScope,
-  access: ClusterAccess,
-  signal: AbortSignal,
-): Promise<KubeObject | undefined> {
-  const found = await client.find(Secrets, secretKey(access), { signal, metadataOnly: true });
-  if (!found || expiryOf(found, access) === undefined) return found;
-  await client.delete(Secrets, secretKey(access), { uid: found.metadata?.uid, signal });
-  return undefined;
 }
 
 export const secretKey = ({ metadata }: ClusterAccess) => ({
   namespace: metadata.namespace ?? '',
   name: accessSecretName(metadata.uid ?? ''),
+});
+
+export const tokenSecretKey = ({ metadata }: ClusterAccess) => ({
+  namespace: metadata.namespace ?? '',
+  name: tokenSecretName(metadata.uid ?? ''),
 });
 
 export function isAgents({ clusters }: AccessScope, access: ClusterAccess): boolean {
@@ -80,7 +68,9 @@ export async function report(
   try {
     const intent = { metadata: { name, namespace, uid }, status };
     const written = await client.applyStatus(ClusterAccessResource, intent, { signal });
-    if (!byAgent) await releaseAgentStatus(client, ClusterAccessResource, written, { operator: 'rbac', signal });
+    if (byAgent)
+      await dropForeignFields(client, ClusterAccessResource, written, { status, fields: OWN_FIELDS, signal });
+    else await releaseAgentStatus(client, ClusterAccessResource, written, { operator: 'rbac', signal });
   } catch (error) {
     if (!isNotFound(error)) throw error;
     return undefined;

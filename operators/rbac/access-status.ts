@@ -1,7 +1,10 @@
 import type { ClusterAccess, ClusterAccessStatus } from '#api';
-import { byType, type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
-import { accessSecretName } from './account.ts';
-import { accessToTell, type Deletion, hubsConditions, toldOfAccess } from './agents-word.ts';
+import { byType, type ConditionIntent, findCondition, jsonEqual, mergeConditions, timestamp } from '#runtime';
+import { MOST_VALID } from './access-limit.ts';
+import { endOf } from './access-token.ts';
+import { accessSecretName, tokenSecretName } from './account.ts';
+import { type Deletion, deletionToTell, hubsConditions } from './agents-word.ts';
+import type { KubeconfigRecord } from './kubeconfigs.ts';
 
 /** How it stands with a ClusterAccess. */
 export interface AccessReport {
@@ -14,18 +17,21 @@ export interface AccessReport {
   readonly expiresAt?: string;
   /** The cluster has not confirmed yet that its token is refused. */
   readonly pending?: boolean;
-  /** The agent's attempt after which the Secret that it found was taken away [as it was said before]. */
-  readonly cleared?: number;
+  /** Of one that is issued: what its Secret holds. */
+  readonly kubeconfig?: KubeconfigRecord;
+  /** The Secret that the agent is to put a token into. */
+  readonly tokenSecret?: Required<NonNullable<ClusterAccessStatus['tokenSecret']>>;
   /** What an agent is told of its deletion [that it is to take back what was given, if somebody deleted it]. */
   readonly deletion?: Deletion;
 }
 
+/** The fields of the status that no agent writes. */
+export const OWN_FIELDS = ['observedGeneration', 'secretRef', 'expiresAt', 'kubeconfig', 'tokenSecret'] as const;
+
 /** Reasons that only somebody's change ends. */
-const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict'];
+const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict', 'TokenInvalid', 'TooMany'];
 /** Reasons that go by themselves. */
 const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent'];
-/** An agent may write the Secret, or has. */
-const PREPARED = ['WaitingForAgent', 'Issued'];
 
 export interface AccessFacts {
   readonly byAgent: boolean;
@@ -40,21 +46,23 @@ export function accessStatusOf(
   said: AccessReport,
   { byAgent, revoked, now }: AccessFacts,
 ): ClusterAccessStatus | undefined {
-  const { metadata, status: all = {} } = access;
+  const { metadata, status: { agent: _agents, ...all } = {} } = access;
   const before = { ...all, conditions: hubsConditions(all.conditions) };
   const observedGeneration = metadata.generation ?? 0;
   const deletion = said.deletion ?? (revoked ? 'clean' : undefined);
-  const cleared = said.cleared ?? toldOfAccess(access).cleared;
-  const told = byAgent ? accessToTell({ deletion, prepared: PREPARED.includes(said.reason ?? ''), cleared }) : [];
+  const told = byAgent ? deletionToTell(deletion) : [];
   const conditions = mergeConditions(before.conditions, [...accessConditions(access, said), ...told], {
     now,
     observedGeneration,
   });
   const expiresAt = said.expiresAt ?? before.expiresAt;
+  const { tokenSecret, kubeconfig = before.kubeconfig } = said;
   const status: ClusterAccessStatus = {
     observedGeneration,
     ...(said.reason === 'Issued' ? { secretRef: { name: accessSecretName(metadata.uid ?? '') } } : {}),
     ...(expiresAt === undefined ? {} : { expiresAt }),
+    ...(kubeconfig ? { kubeconfig } : {}),
+    ...(byAgent && tokenSecret ? { tokenSecret } : {}),
     conditions: byType(conditions),
   };
   return jsonEqual(status, before) ? undefined : status;
@@ -82,18 +90,19 @@ export function accessConditions(access: ClusterAccess, report: AccessReport): C
   return conditions;
 }
 
-function messageOf({ spec, metadata, status }: ClusterAccess, { reason, cluster, expiresAt }: AccessReport): string {
+function messageOf(access: ClusterAccess, { reason, cluster, expiresAt }: AccessReport): string {
+  const { spec, metadata } = access;
   const who = [`user ${spec.user}`, ...(spec.groups ?? []).map(group => `group ${group}`)].join(' or ');
   const again = 'delete this ClusterAccess and make another';
   switch (reason) {
     case 'Issued':
       return `Secret ${metadata.namespace}/access-${metadata.uid} holds the kubeconfig, under the key kubeconfig, until ${expiresAt}`;
     case 'Expired':
-      return `the kubeconfig expired at ${status?.expiresAt}: ${again}`;
+      return `the ClusterAccess expired at ${access.status?.expiresAt ?? timestamp(endOf(access))}: ${again}`;
     case 'NoLongerBound':
       return `no RoleTemplateBinding on cluster ${cluster} named ${who} any more, so the kubeconfig ended: ${again} once one does`;
     case 'CredentialsDeleted':
-      return `Secret access-${metadata.uid} was deleted, in ${metadata.namespace} or, alone or with the user’s ServiceAccount, in paddock-users on cluster ${cluster}, so the kubeconfig ended: ${again}`;
+      return `Secret access-${metadata.uid} was deleted or replaced, in ${metadata.namespace} or, alone or with the user’s ServiceAccount, in paddock-users on cluster ${cluster}, so the kubeconfig ended: ${again}`;
     case 'NotBound':
       return `no RoleTemplateBinding on cluster ${cluster} names ${who}: it is issued when one does`;
     case 'ClusterNotFound':
@@ -105,7 +114,9 @@ function messageOf({ spec, metadata, status }: ClusterAccess, { reason, cluster,
     case 'ClusterNotConnected':
       return `cluster ${cluster} is not connected: it is issued when it is`;
     case 'WaitingForAgent':
-      return `the agent of cluster ${cluster} asks for the token`;
+      return `the agent of cluster ${cluster} requests the token and puts it into Secret ${metadata.namespace}/${tokenSecretName(metadata.uid ?? '')}; an agent of an earlier version does not: apply the agent.yaml that deleting Secret ${metadata.namespace}/registration issues`;
+    case 'TooMany':
+      return `user ${spec.user} has ${MOST_VALID} older ClusterAccesses on cluster ${cluster}, and no more are issued: delete one that is not needed, and make another; this one is deleted after 10 minutes`;
     case 'Uninstalled':
       return 'ClusterAccesses are being uninstalled: what this one gave stays on the cluster';
     case 'Deleting':

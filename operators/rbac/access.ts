@@ -1,24 +1,20 @@
-import { type ClusterAccess, ClusterAccessResource } from '#api';
-import {
-  addFinalizer,
-  hasFinalizer,
-  type KubeObject,
-  type ReconcileContext,
-  type Result,
-  removeFinalizer,
-} from '#runtime';
+import { type ClusterAccess, ClusterAccessResource, type Cluster as ClusterObject, isPaused } from '#api';
+import { addFinalizer, hasFinalizer, type ReconcileContext, type Result, removeFinalizer, timestamp } from '#runtime';
 import { RoleBindings, Roles } from '../engagement/rbac-kinds.ts';
-import { Secrets } from '../engagement/secrets.ts';
+import { holdKubeconfig, removeSecrets, removeTokenSecret } from './access-credentials.ts';
 import { issue } from './access-issue.ts';
-import { anchoredAs, expiryOf, isAnchoredTo } from './access-objects.ts';
-import { type AccessScope, deleteSecret, ensureRole, isAgents, report, secretKey } from './access-scope.ts';
+import { deletionDue, isTooMany } from './access-limit.ts';
+import { type AccessScope, ensureRole, isAgents, report, secretKey } from './access-scope.ts';
+import { endOf } from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
-import { isRevokedByAgent, issuedByAgent } from './agents-word.ts';
+import { ANCHOR_DELETED, isRevokedByAgent, issuedByAgent } from './agents-word.ts';
 import { FINALIZER } from './deletion.ts';
 import { clusterOfAccess, isOver } from './people.ts';
 
 const RETRY_MS = 500;
 const LONGEST_WAIT_MS = 86_400_000;
+/** How soon the endpoint of the cluster is looked for again, which is needed to restore a kubeconfig. */
+const LATER_MS = 10_000;
 
 /** Makes a kubeconfig of a ClusterAccess, once, and ends it: when it is deleted, expires, or nobody is bound any more. */
 export async function reconcileAccess(
@@ -34,7 +30,12 @@ export async function reconcileAccess(
   if (cluster === undefined || !object || object.metadata.deletionTimestamp)
     return await report(scope, access, { reason: 'ClusterNotFound', cluster: cluster ?? '' }, signal);
   if (scope.people.isLocal(cluster)) return await report(scope, access, { reason: 'LocalCluster', cluster }, signal);
-  if (isOver(access)) return await over(scope, access, cluster, signal);
+  if (!isOver(access) && scope.people.known && scope.people.isSurplus(access)) {
+    const pending = hasFinalizer(access, FINALIZER) ? { pending: true } : {};
+    await report(scope, access, { reason: 'TooMany', cluster, ...pending }, signal);
+    return { requeueAfterMs: 1 };
+  }
+  if (isOver(access) && hasFinalizer(access, FINALIZER)) return await over(scope, access, cluster, signal);
   if (!hasFinalizer(access, FINALIZER)) {
     // asked live before the finalizer is put on, without which nothing is given
     if (!(await scope.verdicts.stands(cluster, signal))) return { requeueAfterMs: RETRY_MS };
@@ -42,49 +43,53 @@ export async function reconcileAccess(
     return undefined;
   }
   if (!scope.people.known) return { requeueAfterMs: RETRY_MS };
-  const { expiresAt } = access.status ?? {};
-  if (expiresAt !== undefined) return await keep(scope, access, { cluster, expiresAt }, signal);
-  return await issue(scope, access, object, signal);
+  if (access.status?.expiresAt === undefined) return await issue(scope, access, object, signal);
+  return await keep(scope, access, object, signal);
 }
 
 /** One that has its kubeconfig. */
 async function keep(
   scope: AccessScope,
   access: ClusterAccess,
-  { cluster, expiresAt }: { readonly cluster: string; readonly expiresAt: string },
+  object: ClusterObject,
   signal: AbortSignal,
 ): Promise<Result | undefined> {
-  const left = Date.parse(expiresAt) - scope.now();
-  const secret = await scope.client.find(Secrets, secretKey(access), { signal, metadataOnly: true });
+  const cluster = object.metadata.name ?? '';
+  const end = endOf(access);
+  const left = end - scope.now();
   const reason =
     left <= 0
       ? 'Expired'
       : !scope.people.isBound(access)
         ? 'NoLongerBound'
-        : secret && expiryOf(secret, access) !== undefined && !isAdrift(scope, access, cluster, secret)
-          ? undefined
-          : 'CredentialsDeleted';
+        : isAdrift(scope, access, cluster)
+          ? 'CredentialsDeleted'
+          : undefined;
+  const expiresAt = timestamp(end);
+  const held = reason === undefined ? await holdKubeconfig(scope, access, { object, expiresAt }, signal) : undefined;
+  if (held === 'later') return { requeueAfterMs: LATER_MS };
   // the status first: once the Secret is gone it could not be told any more why
-  if (reason !== undefined) {
-    await report(scope, access, { reason, cluster, pending: true }, signal);
+  if (held === undefined) {
+    await report(scope, access, { reason: reason ?? 'CredentialsDeleted', cluster, pending: true }, signal);
     return { requeueAfterMs: 1 };
   }
   await ensureRole(scope, access, signal);
-  await report(scope, access, { reason: 'Issued', cluster, expiresAt }, signal);
+  await report(scope, access, { reason: 'Issued', cluster, expiresAt, kubeconfig: held.record }, signal);
+  await removeTokenSecret(scope, access, signal);
   return { requeueAfterMs: Math.min(left, LONGEST_WAIT_MS) };
 }
 
 /** What its token is bound to was deleted on the cluster. Not known of one that is away. */
-function isAdrift({ engagements }: AccessScope, access: ClusterAccess, cluster: string, secret: KubeObject): boolean {
+function isAdrift(scope: AccessScope, access: ClusterAccess, cluster: string): boolean {
   const { uid = '' } = access.metadata;
-  const word = issuedByAgent(access);
-  if (word) return word.message !== anchoredAs(secret, access);
-  const people = engagements.get(cluster)?.people;
-  if (!people?.isAccessDone(uid, accountName(access.spec.user))) return false;
-  return !isAnchoredTo(secret, people.anchor(accessSecretName(uid)));
+  if (isAgents(scope, access)) return issuedByAgent(access)?.reason === ANCHOR_DELETED;
+  const { boundTo } = access.status?.kubeconfig ?? {};
+  const people = scope.engagements.get(cluster)?.people;
+  if (boundTo === undefined || !people?.isAccessDone(uid, accountName(access.spec.user))) return false;
+  return people.anchor(accessSecretName(uid))?.metadata?.uid !== boundTo;
 }
 
-/** One that is over: its Secret goes, and what it hangs on downstream. */
+/** One that is over: its Secrets go, and what its token hangs on downstream; one that nobody misses goes itself. */
 async function over(
   scope: AccessScope,
   access: ClusterAccess,
@@ -92,9 +97,16 @@ async function over(
   signal: AbortSignal,
 ): Promise<Result | undefined> {
   await ensureRole(scope, access, signal); // to read why, and to delete it
-  await deleteSecret(scope, access, signal);
+  await removeSecrets(scope, access, signal);
   const pending = isConfirmed(scope, access, cluster) ? {} : { pending: true };
-  return await report(scope, access, { reason: undefined, cluster, ...pending }, signal);
+  await report(scope, access, { reason: undefined, cluster, ...pending }, signal);
+  const due = deletionDue(access);
+  if (due === undefined || isPaused(access.metadata)) return undefined;
+  const left = due - scope.now();
+  if (left > 0) return { requeueAfterMs: left };
+  const { name = '', namespace = '', uid } = access.metadata;
+  await scope.client.delete(ClusterAccessResource, { namespace, name }, { uid, signal });
+  return undefined;
 }
 
 async function remove(scope: AccessScope, access: ClusterAccess, signal: AbortSignal): Promise<Result | undefined> {
@@ -104,7 +116,7 @@ async function remove(scope: AccessScope, access: ClusterAccess, signal: AbortSi
   const verdict = await verdicts.verdict(access, signal);
   if (verdict === undefined) return { requeueAfterMs: RETRY_MS };
   if (verdict === 'clean') {
-    await deleteSecret(scope, access, signal);
+    await removeSecrets(scope, access, signal);
     people.revoke(access);
     if (!isConfirmed(scope, access, cluster))
       return await report(scope, access, { reason: 'Deleting', cluster, pending: true }, signal);
@@ -117,6 +129,7 @@ async function remove(scope: AccessScope, access: ClusterAccess, signal: AbortSi
   }
   if (verdict === 'handBack' && engagements.get(cluster)) return { requeueAfterMs: RETRY_MS };
   await removeFinalizer(client, ClusterAccessResource, access, FINALIZER, signal);
+  scope.known.delete(access.metadata.uid ?? '');
   verdicts.forget(access);
   return undefined;
 }
@@ -124,7 +137,8 @@ async function remove(scope: AccessScope, access: ClusterAccess, signal: AbortSi
 /** Nothing of the access is left on its cluster. */
 function isConfirmed(scope: AccessScope, access: ClusterAccess, cluster: string): boolean {
   const { engagements } = scope;
-  const { metadata, spec } = access;
+  const { metadata, spec, status } = access;
+  if (isTooMany(access) && status?.expiresAt === undefined) return true; // nothing was ever given
   if (isAgents(scope, access)) return isRevokedByAgent(access);
   return engagements.get(cluster)?.people.isAccessDone(metadata.uid ?? '', accountName(spec.user)) ?? false;
 }

@@ -33,9 +33,19 @@ export function accessSecretName(uid: string): string {
   return `access-${uid}`;
 }
 
-/** uid of the ClusterAccess whose Secret has this name. */
+/** The Secret in the hub that an agent puts the token of a ClusterAccess into. */
+export function tokenSecretName(uid: string): string {
+  return `access-token-${uid}`;
+}
+
+/** uid of the ClusterAccess whose Secret, of either kind, has this name. */
 export function accessOfSecret(name: string): string {
-  return name.replace(/^access-/, '');
+  return name.replace(/^access-(token-)?/, '');
+}
+
+/** Whether a Secret in the hub is one of a ClusterAccess, by its name. */
+export function isAccessSecret(name: string): boolean {
+  return name.startsWith('access-');
 }
 
 /** The role of an account, and its binding. */

@@ -1,25 +1,25 @@
-import { type ClusterAccess, ClusterAccessResource, type Cluster as ClusterObject } from '#api';
+import { type ClusterAccess, ClusterAccessResource, type Cluster as ClusterObject, USERS_NAMESPACE } from '#api';
 import {
   type Client,
   type Cluster,
   hasFinalizer,
-  isAlreadyExists,
   isConditionTrue,
+  isConflict,
+  isNotFound,
   type KubeObject,
   type ReconcileContext,
   type Result,
   type Watched,
 } from '#runtime';
-import { boundTo, endpointOf } from './access-objects.ts';
-import { mint } from './access-secret.ts';
+import { Secrets } from '../engagement/secrets.ts';
+import { requestToken } from '../engagement/token.ts';
+import { TOKEN_KEY, tokenSecret } from './access-objects.ts';
 import { accessSecretName, accountName } from './account.ts';
 import {
   type AccessSeen,
   ANCHOR_DELETED,
-  agentsAccessConditions,
-  attemptsBy,
-  issuedByAgent,
-  secretExists,
+  agentsAccessStatus,
+  type ToldOfAccess,
   toldOfAccess,
   writeWord,
 } from './agents-word.ts';
@@ -43,9 +43,8 @@ export interface AgentAccessScope {
 const RETRY_MS = 500;
 
 /**
- * The agent's part of a ClusterAccess: the token, which its cluster gives, and the Secret, once the hub's operator has
- * seen to it who may read that. It writes what it can't read, so it remembers in the status which Secret downstream the
- * token is bound to.
+ * The agent's part of a ClusterAccess: the token, which its cluster gives. It puts it into the Secret that the hub's
+ * operator names in the status, and watches over what it is bound to.
  */
 export async function reconcileAgentAccess(
   scope: AgentAccessScope,
@@ -60,8 +59,8 @@ export async function reconcileAgentAccess(
   if (!isConditionTrue(object.status?.conditions, 'Connected')) return undefined;
   const seen = await look(scope, access, { downstream: engaged.cluster, accounts: engaged.people, object }, signal);
   if (seen === 'later') return { requeueAfterMs: RETRY_MS };
-  const conditions = seen && agentsAccessConditions(access, seen, scope.now());
-  if (conditions) await writeWord(scope.client, ClusterAccessResource, access, { conditions, signal });
+  const status = seen && agentsAccessStatus(access, seen, scope.now());
+  if (status) await writeWord(scope.client, ClusterAccessResource, access, { ...status, signal });
   return undefined;
 }
 
@@ -79,44 +78,57 @@ async function look(
   signal: AbortSignal,
 ): Promise<AccessSeen | 'later' | undefined> {
   const { uid = '', deletionTimestamp } = access.metadata;
-  const { deletion, prepared, cleared } = toldOfAccess(access);
+  const { deletion, tokenSecret, boundTo } = toldOfAccess(access);
   const account = accountName(access.spec.user);
   const done = place.accounts.isAccessDone(uid, account);
   if (isOver(access) || deletion === 'clean') return done ? 'revoked' : 'later';
-  const word = issuedByAgent(access);
-  if (deletionTimestamp !== undefined || (!prepared && !word)) return undefined;
+  if (deletionTimestamp !== undefined || (!tokenSecret && boundTo === undefined)) return undefined;
   if (scope.people.standing(access) !== 'granted') return undefined;
   if (!done) return 'later';
-  if (word?.reason === ANCHOR_DELETED) return undefined; // the hub's operator is about to say that it is over
   const [conflict] = place.accounts.conflicts(uid, account);
   if (conflict) return { issued: false, reason: 'Conflict', message: conflict.message };
   const anchor = place.accounts.anchor(accessSecretName(uid));
-  if (word?.status === 'True')
-    return anchor && word.message === inForce(anchor)
-      ? undefined
-      : { issued: false, reason: ANCHOR_DELETED, message: LOST };
-  if (attemptsBy(access) > cleared) return undefined; // the hub's operator takes away what is in its place
-  return anchor ? await issue(scope, access, place, anchor, signal) : 'later';
+  if (boundTo !== undefined) return anchor?.metadata?.uid === boundTo ? undefined : LOST;
+  if (!anchor) return 'later';
+  return tokenSecret && (await handOver(scope, access, { ...place, tokenSecret, anchor }, signal));
 }
 
-async function issue(
+interface HandOver extends Place {
+  readonly tokenSecret: NonNullable<ToldOfAccess['tokenSecret']>;
+  readonly anchor: KubeObject;
+}
+
+/** Puts a token into the Secret, unless it has put one there that is bound to what is on the cluster now. */
+async function handOver(
   { client, hub }: AgentAccessScope,
   access: ClusterAccess,
-  { downstream, object }: Place,
-  anchor: KubeObject,
+  { downstream, tokenSecret: { uid, expirationSeconds }, anchor }: HandOver,
   signal: AbortSignal,
-): Promise<AccessSeen | undefined> {
-  const endpoint = await endpointOf(object, client, signal);
-  if (!endpoint) return undefined;
+): Promise<AccessSeen | 'later' | undefined> {
+  const { name = '', uid: boundTo = '' } = anchor.metadata ?? {};
+  const before = access.status?.agent;
+  if (before?.tokenSecretUID === uid && before.boundTo === boundTo) return undefined;
+  const account = accountName(access.spec.user);
+  const request = { namespace: USERS_NAMESPACE, account, boundTo: { name, uid: boundTo }, seconds: expirationSeconds };
+  const { token } = await requestToken(downstream.client, request, signal);
+  const { metadata, ...empty } = tokenSecret(access, hub());
+  const body = {
+    ...empty,
+    metadata: { ...metadata, uid },
+    data: { [TOKEN_KEY]: Buffer.from(token).toString('base64') },
+  };
   try {
-    await mint({ downstream: downstream.client, hub: client, hubUid: hub(), signal }, access, { endpoint, anchor });
+    await client.replace(Secrets, body, { signal });
   } catch (error) {
-    if (!isAlreadyExists(error)) throw error;
-    return secretExists(access);
+    if (isNotFound(error) || isConflict(error)) return 'later'; // the hub is about to name another
+    throw error;
   }
-  return { issued: true, reason: 'Issued', message: inForce(anchor) };
+  return { issued: true, reason: 'TokenHandedOver', message: HANDED_OVER, token: { tokenSecretUID: uid, boundTo } };
 }
 
-const LOST = 'the Secret that the token was bound to was deleted on the cluster';
-
-const inForce = ({ metadata }: KubeObject) => boundTo(metadata?.name ?? '', metadata?.uid);
+const HANDED_OVER = 'the token is in the Secret that status.tokenSecret names';
+const LOST: AccessSeen = {
+  issued: false,
+  reason: ANCHOR_DELETED,
+  message: 'the Secret that the token was bound to was deleted on the cluster',
+};

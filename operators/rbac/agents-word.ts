@@ -1,4 +1,4 @@
-import type { ClusterAccess, RoleTemplateBinding } from '#api';
+import type { ClusterAccess, ClusterAccessStatus, RoleTemplateBinding } from '#api';
 import {
   byType,
   type Client,
@@ -26,21 +26,15 @@ import type { Obstacle } from './binding-status.ts';
 const APPLIED = 'Applied';
 /** Set by the agent: nobody has anything by it any more; it is being deleted, or over. */
 const REVOKED = 'Revoked';
-/** Set by the agent: the Secret of a ClusterAccess is written. */
+/** Set by the agent: the token of a ClusterAccess is handed over, and what it is bound to is there. */
 const ISSUED = 'Issued';
 /** Set by the hub's operator on what is being deleted: what that means for the cluster. */
 const DELETING = 'Deleting';
 /** Set by the hub's operator: a RoleTemplate that the binding names, or inherits by it, was deleted by somebody. */
 const TEMPLATE_DELETED = 'RoleTemplateDeleted';
 
-/** Set by the hub's operator on a ClusterAccess: who may read its Secret may do so, and it is to be written. */
-const PREPARED = 'Prepared';
-
 /** Reason of `Issued`, where what the token was bound to is not there any more. */
 export const ANCHOR_DELETED = 'AnchorDeleted';
-
-/** Reason of `Issued`, where a Secret of that name was there: one of before the agent was started, or somebody's. */
-const SECRET_EXISTS = 'SecretExists';
 
 const AGENTS = [APPLIED, REVOKED, ISSUED];
 
@@ -70,12 +64,10 @@ export interface Told {
 /** What an agent is told of a ClusterAccess. */
 export interface ToldOfAccess {
   readonly deletion: Deletion | undefined;
-  readonly prepared: boolean;
-  /**
-   * The last of the agent's attempts after which the Secret was taken away that it found in place of its own. What is
-   * there after that is the agent's next, and nobody's to take away before it has said so.
-   */
-  readonly cleared: number;
+  /** The Secret that waits for a token. */
+  readonly tokenSecret: { readonly uid: string; readonly expirationSeconds: number } | undefined;
+  /** uid of the Secret on the cluster that the token in the kubeconfig is bound to, once there is one. */
+  readonly boundTo: string | undefined;
 }
 
 export function told(binding: RoleTemplateBinding): Told {
@@ -86,9 +78,9 @@ export function told(binding: RoleTemplateBinding): Told {
 }
 
 export function toldOfAccess(access: ClusterAccess): ToldOfAccess {
-  const { conditions } = access.status ?? {};
-  const cleared = attemptIn(findCondition(conditions, PREPARED));
-  return { deletion: deletionTold(access), prepared: isConditionTrue(conditions, PREPARED), cleared };
+  const { tokenSecret: { uid, expirationSeconds } = {}, kubeconfig } = access.status ?? {};
+  const tokenSecret = uid === undefined || expirationSeconds === undefined ? undefined : { uid, expirationSeconds };
+  return { deletion: deletionTold(access), tokenSecret, boundTo: kubeconfig?.boundTo };
 }
 
 function deletionTold({ metadata, status }: RoleTemplateBinding | ClusterAccess): Deletion | undefined {
@@ -110,39 +102,8 @@ export function toTell({ deletion, templateDeleted }: Told): ConditionIntent[] {
   return conditions;
 }
 
-/** As {@link toTell}, of a ClusterAccess. */
-export function accessToTell({ deletion, prepared, cleared }: ToldOfAccess): ConditionIntent[] {
-  const conditions = deletionToTell(deletion);
-  if (!prepared && cleared === 0) return conditions;
-  const before = cleared === 0 ? '' : `the Secret that was in its place was taken away (${attempt(cleared)}): `;
-  const said = prepared
-    ? { reason: 'MayBeIssued', message: 'the agent of the cluster asks for the token and writes the Secret' }
-    : { reason: 'NotNow', message: 'the agent of the cluster waits' };
-  const status = prepared ? 'True' : 'False';
-  conditions.push({ type: PREPARED, status, reason: said.reason, message: `${before}${said.message}` });
-  return conditions;
-}
-
-/** The conditions of both sides count the attempts of an agent in their messages. */
-const attempt = (number: number): string => `attempt ${number}`;
-
-function attemptIn(condition: Condition | undefined): number {
-  return Number(/\battempt (\d+)\b/.exec(condition?.message ?? '')?.[1] ?? 0);
-}
-
-/** How often the agent has found a Secret in place of the one that it was about to write. */
-export function attemptsBy({ status }: ClusterAccess): number {
-  const issued = findCondition(status?.conditions, ISSUED);
-  return issued?.reason === SECRET_EXISTS ? attemptIn(issued) : 0;
-}
-
-/** What an agent says that has found a Secret there once more. */
-export function secretExists(access: ClusterAccess): AccessSeen {
-  const message = `its Secret is there already (${attempt(toldOfAccess(access).cleared + 1)}): the hub tells whose it is`;
-  return { issued: false, reason: SECRET_EXISTS, message };
-}
-
-function deletionToTell(deletion: Deletion | undefined): ConditionIntent[] {
+/** What the hub's operator adds to the conditions of what is being deleted. */
+export function deletionToTell(deletion: Deletion | undefined): ConditionIntent[] {
   if (deletion === undefined) return [];
   const said =
     deletion === 'clean'
@@ -200,35 +161,53 @@ export function isRevokedByAgent({ status }: ClusterAccess): boolean {
   return isConditionTrue(status?.conditions, REVOKED);
 }
 
-/** What the agent says of the Secret of a ClusterAccess; undefined while it says nothing. */
+/** What the agent says of the token of a ClusterAccess; undefined while it says nothing. */
 export function issuedByAgent({ status }: ClusterAccess): Condition | undefined {
   const issued = findCondition(status?.conditions, ISSUED);
   return issued && { ...issued, reason: printable(issued.reason, REASON_LENGTH), message: printable(issued.message) };
 }
 
-export type AccessSeen = 'revoked' | { readonly issued: boolean; readonly reason: string; readonly message: string };
+/** The token that an agent handed over, by the Secrets that hold and bind it. */
+export type HandedOver = Required<NonNullable<ClusterAccessStatus['agent']>>;
 
-/** The conditions that the agent writes of a ClusterAccess; undefined when they are there already. */
-export function agentsAccessConditions(access: ClusterAccess, seen: AccessSeen, now: number): Condition[] | undefined {
+export type AccessSeen =
+  | 'revoked'
+  | { readonly issued: boolean; readonly reason: string; readonly message: string; readonly token?: HandedOver };
+
+export interface AgentsAccessStatus {
+  readonly agent?: ClusterAccessStatus['agent'];
+  readonly conditions: Condition[];
+}
+
+/** The agent's part of the status of a ClusterAccess; undefined when it is there already. */
+export function agentsAccessStatus(
+  access: ClusterAccess,
+  seen: AccessSeen,
+  now: number,
+): AgentsAccessStatus | undefined {
   const intent: ConditionIntent =
     seen === 'revoked'
       ? { type: REVOKED, status: 'True', reason: 'NothingLeft', message: 'its token is refused on the cluster' }
       : { type: ISSUED, status: seen.issued ? 'True' : 'False', reason: seen.reason, message: seen.message };
-  return saying(access, intent, now);
+  const before = access.status?.agent;
+  const agent = seen === 'revoked' ? undefined : (seen.token ?? before);
+  const conditions = saying(access, intent, now);
+  if (!conditions && jsonEqual(agent, before)) return undefined;
+  return { ...(agent ? { agent } : {}), conditions: conditions ?? (access.status?.conditions ?? []).filter(isAgents) };
 }
 
 interface Word extends KubeObject {
-  readonly status?: { readonly conditions: Condition[] };
+  readonly status?: AgentsAccessStatus;
 }
 
-/** Applies the agent's conditions to one of its objects; nothing where that is gone. */
+/** Applies the agent's part of the status of one of its objects; nothing where that is gone. */
 export async function writeWord(
   client: Client,
   type: ResourceType,
   object: KubeObject,
-  { conditions, signal }: { readonly conditions: Condition[]; readonly signal: AbortSignal },
+  { signal, ...status }: AgentsAccessStatus & { readonly signal: AbortSignal },
 ): Promise<void> {
-  const intent = { metadata: { ...keyOf(object), uid: object.metadata?.uid ?? '' }, status: { conditions } };
+  const intent = { metadata: { ...keyOf(object), uid: object.metadata?.uid ?? '' }, status };
   try {
     await client.applyStatus<Word>(type, intent, { signal });
   } catch (error) {

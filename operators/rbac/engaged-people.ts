@@ -184,7 +184,7 @@ export class EngagedPeople {
   #anchor(account: string): void {
     const { people, cluster } = this.#options;
     for (const uid of people.accessesOf(cluster.name, account))
-      if (!this.anchor(accessSecretName(uid))) this.#controller.add(accessKey(uid));
+      if (!this.anchor(accessSecretName(uid)) && people.isGood(uid)) this.#controller.add(accessKey(uid));
   }
 
   #tell(kind: string, name: string): void {

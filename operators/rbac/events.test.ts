@@ -71,7 +71,7 @@ test('of a ClusterAccess it is told that it is issued, is over and is refused, o
   let access: ClusterAccess = {
     apiVersion: 'paddock.dev/v1alpha1',
     kind: 'ClusterAccess',
-    metadata: { name: 'mine', namespace: 'c-edge-1', uid: 'uid' },
+    metadata: { name: 'mine', namespace: 'c-edge-1', uid: 'uid', creationTimestamp: '2026-01-01T00:00:00Z' },
     spec: { user: 'anna' },
   };
   const events: string[] = [];

@@ -5,8 +5,8 @@ type Conditions = readonly Condition[] | undefined;
 
 /** What ends by itself, and begins for all bindings of a cluster at once: the Cluster has the event. */
 const UNTOLD_OF_BINDINGS = ['Pending', 'ClusterNotConnected'];
-/** What the person did themselves, just now. */
-const UNTOLD_OF_ACCESSES = ['Deleting', 'Paused'];
+/** What the person did themselves, just now: one too many is refused without filling the namespace with events. */
+const UNTOLD_OF_ACCESSES = ['Deleting', 'Paused', 'TooMany'];
 /** What an access is meant to come to. */
 const USUAL_OF_ACCESSES = ['Issued', 'Expired'];
 

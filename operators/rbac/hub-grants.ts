@@ -9,7 +9,7 @@ import {
   Roles,
 } from '../engagement/rbac-kinds.ts';
 import { reconcileAccessGrants } from './access-grants.ts';
-import { HUB_OBJECTS } from './access-scope.ts';
+import { HUB_OBJECTS } from './access-objects.ts';
 import type { Obstacle } from './binding-status.ts';
 import { ensure } from './converge.ts';
 import { hubRole, ownClusterRole, ownClusterRoleName, roleName, templateOf } from './desired.ts';

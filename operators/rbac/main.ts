@@ -4,7 +4,8 @@ import { FollowClusters } from '../engagement/follow.ts';
 import { RoleBindings, Roles } from '../engagement/rbac-kinds.ts';
 import type { SetUp } from '../settings.ts';
 import { reconcileAccess } from './access.ts';
-import { type AccessScope, HUB_OBJECTS } from './access-scope.ts';
+import { HUB_OBJECTS } from './access-objects.ts';
+import type { AccessScope } from './access-scope.ts';
 import { accessOfSecret } from './account.ts';
 import { type BindingScope, reconcileBinding } from './binding.ts';
 import { accessVerdicts, bindingVerdicts } from './deletion.ts';
@@ -12,6 +13,7 @@ import { Engagements } from './engagements.ts';
 import { derivedName } from './global.ts';
 import type { Place } from './grants.ts';
 import { HubGrants } from './hub-grants.ts';
+import { accessSecrets, KnownKubeconfigs } from './kubeconfigs.ts';
 import { Patience } from './patience.ts';
 import { accessKey, HubPeople } from './people.ts';
 import { bindingKey, HubSays } from './says.ts';
@@ -84,6 +86,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
 
   const hubRoles = hub.cache.informer(Roles, HUB_OBJECTS);
   const hubBindings = hub.cache.informer(RoleBindings, HUB_OBJECTS);
+  const secrets = accessSecrets(hub);
   const accessScope: AccessScope = {
     client,
     people,
@@ -92,6 +95,8 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
     verdicts: accessVerdicts(client, () => hub.uid),
     roles: hubRoles,
     bindings: hubBindings,
+    secrets,
+    known: new KnownKubeconfigs(),
     recorder: manager.recorder,
     hub: () => hub.uid,
     now: Date.now,
@@ -100,7 +105,8 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
     name: 'rbac-accesses',
     log,
     reconcile: (key, context) => reconcileAccess(accessScope, key, context),
-    groupOf: key => key.split('/')[0] ?? '',
+    // by person: many accesses of one hold up nobody else's
+    groupOf: key => `${key.split('/')[0]}/${people.accesses.get(key)?.spec.user ?? ''}`,
     backoffMs: BACKOFF_MS,
   });
 
@@ -139,11 +145,13 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
         .watches(people.accesses, access => [accessKey(access)], { ownWrites: false })
         .watches(clusters, ({ metadata }) => people.keysIn(metadata.name ?? ''), { afterMs: STATUS_MS })
         .watches(hubRoles, ofAccess, { ownWrites: false })
-        .watches(hubBindings, ofAccess, { ownWrites: false });
+        .watches(hubBindings, ofAccess, { ownWrites: false })
+        .watches(secrets, ofAccess, { ownWrites: false });
       void Promise.all([
         people.whenSynced(signal),
         says.whenSynced(signal),
         clusters.whenSynced(signal),
+        secrets.whenSynced(signal),
         hubGrants.whenSynced(signal),
       ]).then(
         () => {

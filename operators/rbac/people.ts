@@ -5,6 +5,7 @@ import {
   type RoleTemplateBinding,
 } from '#api';
 import { findCondition, hasFinalizer, keyOf, keyString, type Watched } from '#runtime';
+import { isSurplus, MOST_VALID } from './access-limit.ts';
 import { accountName, type Person } from './account.ts';
 import { FINALIZER } from './deletion.ts';
 import { placeOf, type Standing } from './grants.ts';
@@ -32,7 +33,7 @@ export interface PersonFacts {
 }
 
 /** Reasons of Ready of a ClusterAccess that is over for good. */
-export const OVER = ['Expired', 'NoLongerBound', 'CredentialsDeleted'] as const;
+export const OVER = ['Expired', 'NoLongerBound', 'CredentialsDeleted', 'TooMany'] as const;
 
 const BY_ACCOUNT = 'account';
 const BY_NAMED = 'named';
@@ -136,6 +137,18 @@ export class HubPeople {
     if (this.isLocal(cluster)) return 'none';
     if (access.metadata.deletionTimestamp) return this.isRevoked(access) ? 'none' : 'kept';
     return this.isBound(access) ? 'granted' : 'none';
+  }
+
+  /** As {@link standing}, of an access that is granted. */
+  isGood(uid: string): boolean {
+    const access = this.access(uid);
+    return access !== undefined && this.standing(access) === 'granted';
+  }
+
+  /** Whether its person has so many valid accesses on the cluster that are older that this one is refused. */
+  isSurplus(access: ClusterAccess): boolean {
+    const all = this.accesses.byIndex(BY_ACCOUNT, `${clusterOfAccess(access)}/${accountName(access.spec.user)}`);
+    return all.length > MOST_VALID && isSurplus(access, all.filter(isValid));
   }
 
   /** Whether a binding names the user of an access, or one of its groups, on its cluster. */
@@ -249,6 +262,9 @@ export function isOver({ status }: ClusterAccess): boolean {
   const reason = findCondition(status?.conditions, 'Ready')?.reason;
   return OVER.some(over => over === reason);
 }
+
+/** Neither over nor being deleted. */
+const isValid = (access: ClusterAccess) => !access.metadata.deletionTimestamp && !isOver(access);
 
 const BY_RANK: readonly Standing[] = ['none', 'kept', 'granted'];
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
-import { core, get, jsonPatch, leases, named, post, remove, tokenRequest } from '../integration/agent-requests.ts';
+import { core, get, jsonPatch, leases, named, post, put, remove, tokenRequest } from '../integration/agent-requests.ts';
 import {
   aBinding,
   anObject,
@@ -44,10 +44,11 @@ beforeAll(async () => {
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'paddock-agent' };
   const subjects = [{ kind: 'ServiceAccount', name: 'agent', namespace: C } as const];
   await site.client.create(RoleBindings, { namespace: C }, { metadata: { name: 'agent' }, roleRef, subjects });
-  await hub.until(true, agent, 'create secrets', C);
+  await hub.until(true, agent, 'update secrets', C);
+  await site.client.create(SecretType, { namespace: C }, { metadata: { name: 'edge-1' } });
   await enforced({ who: olga, request: post(core(BLUE, 'secrets'), accountToken('default')) });
   await enforced({ who: cora, request: accessFor('an-admin') });
-  await enforced({ who: agent, request: post(core(C, 'secrets'), named('edge-1')) });
+  await enforced({ who: agent, request: put(core(C, 'secrets/edge-1'), named('edge-1')) });
   await enforced({ who: agent, request: unbound });
 }, 180_000);
 
@@ -102,11 +103,10 @@ describe('what an agent may', () => {
   // Fleet’s agents and controllers acted with all rights, and so did whoever had one of them act.
   test('CVE-2026-94290: an agent replaces the credentials of its cluster with its own', async () => {
     const ours = { ...named('edge-1'), data: { kubeconfig: base64('of the agent’s making') } };
-    const request = post(core(C, 'secrets'), ours);
+    const request = put(core(C, 'secrets/edge-1'), ours);
     await isGuarded(hub.site, { who: agent, request, guards: ['paddock-agent-secrets'] }, async () => {
       const stored = await hub.site.client.get(SecretType, { namespace: C, name: 'edge-1' });
       expect(stored.data).toEqual(ours.data);
-      await hub.site.client.delete(SecretType, { namespace: C, name: 'edge-1' });
     });
   });
 

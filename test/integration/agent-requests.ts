@@ -61,7 +61,7 @@ export function tokenRequest({
 }
 
 /** A Secret that Kubernetes fills with a token without end. */
-export function accountToken() {
+function accountToken() {
   const annotations = { 'kubernetes.io/service-account.name': 'agent' };
   return { metadata: { name: 'access-token', annotations }, type: 'kubernetes.io/service-account-token' };
 }
@@ -115,6 +115,12 @@ export const FORBIDDEN: readonly (readonly [what: string, request: UserRequest])
   ['list one of them by name', get(core(C_OWN, `secrets?${ONLY('kubeconfig')}`))],
   ['watch them', get(core(C_OWN, 'secrets?watch=true&timeoutSeconds=1'))],
   ['delete all of them', remove(core(C_OWN, 'secrets'))],
+  ['create a Secret', post(core(C_OWN, 'secrets'), named('access-token-1'))],
+  ['create one by generateName', post(core(C_OWN, 'secrets'), { metadata: { generateName: 'access-token-' } })],
+  ['have a token written into a Secret', post(core(C_OWN, 'secrets'), accountToken())],
+  ['delete a Secret for a token', remove(core(C_OWN, 'secrets/access-token-old'))],
+  ['delete a kubeconfig', remove(core(C_OWN, 'secrets/kubeconfig'))],
+  ['delete agent-credential', remove(core(C_OWN, 'secrets/agent-credential'))],
   // a patch is answered with the whole object, also when it changes nothing
   ['read by a patch that changes nothing', patch(core(C_OWN, 'secrets/access-old'), {})],
   ['read by a dry run of it', patch(core(C_OWN, 'secrets/kubeconfig?dryRun=All'), {})],
@@ -141,7 +147,7 @@ export const FORBIDDEN: readonly (readonly [what: string, request: UserRequest])
   ['list all Secrets', get('/api/v1/secrets')],
   ['read the Leases of another', get(leases(C_OTHER))],
   ['renew the heartbeat of another', patch(`${leases(C_OTHER)}/heartbeat`, { spec: { holderIdentity: 'me' } })],
-  ['delete a Lease', remove(`${leases(C_OWN)}/mine`)],
+  ['delete a Lease', remove(`${leases(C_OWN)}/heartbeat`)],
   ['read the project Secrets of another', get(core(P_OTHER, 'secrets'))],
   ['read the project ConfigMaps of another', get(core(P_OTHER, 'configmaps'))],
   ['write a Secret of its project', post(core(P_OWN, 'secrets'), named('access-1'))],

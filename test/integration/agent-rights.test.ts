@@ -9,7 +9,6 @@ import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
 import { base64 } from '../support/objects.ts';
 import { mintToken, TokenUser, type UserRequest } from '../support/token-user.ts';
 import {
-  accountToken,
   C_OTHER,
   C_OWN,
   core,
@@ -28,7 +27,6 @@ import {
   patch,
   post,
   put,
-  remove,
   tokenRequest,
 } from './agent-requests.ts';
 import { ClusterFixture } from './cluster-fixture.ts';
@@ -64,7 +62,7 @@ async function fill(cluster: string): Promise<void> {
   const type = { apiVersion: 'paddock.dev/v1alpha1', kind: 'Project' } as const;
   await client.create(ProjectResource, { namespace: c }, { ...type, metadata: { name: 'payments' }, spec: {} });
   const data = { content: HIDDEN };
-  for (const name of ['kubeconfig', 'access-old'])
+  for (const name of ['kubeconfig', 'access-old', 'access-token-old'])
     await client.create(SecretType, { namespace: c }, { metadata: { name }, data });
   await client.create(SecretType, { namespace: p }, { metadata: { name: 'shared' }, data: { user: base64('bob') } });
 }
@@ -79,9 +77,9 @@ async function rightsArrived(path: string): Promise<void> {
 /** The API server needs a moment for policies that were just made; nothing is left of what it lets through meanwhile. */
 async function policiesEnforced(): Promise<void> {
   const inVain = [
-    post(core(C_OWN, 'secrets?dryRun=All'), named('any')),
-    post(core(C_OWN, 'secrets?dryRun=All'), accountToken()),
-    post(`${leases(C_OWN)}?dryRun=All`, held('any')),
+    put(core(C_OWN, 'secrets/kubeconfig?dryRun=All'), named('kubeconfig')),
+    post(`${leases(C_OWN)}?dryRun=All`, held('registration-any')),
+    post(`${leases(C_OWN)}?dryRun=All`, named('any')),
     tokenRequest({}),
   ];
   for (const request of inVain)
@@ -93,6 +91,11 @@ async function policiesEnforced(): Promise<void> {
 
 const secret = async (name: string, namespace = C_OWN) => await fleet.hub.client.get(SecretType, { namespace, name });
 
+/** What looks like a token is put into a Secret that somebody made for it. */
+function withToken() {
+  return { ...named('access-token-old'), type: 'Opaque', data: { token: base64('eyJhbGciOiJSUzI1NiJ9.e30.c2ln') } };
+}
+
 describe('an agent may', () => {
   test.each<readonly [what: string, request: UserRequest, status: number]>([
     ['read its Cluster', get(`${PADDOCK}/clusters/${OWN}`), 200],
@@ -102,12 +105,9 @@ describe('an agent may', () => {
     ['list its Projects', get(paddock(C_OWN, 'projects')), 200],
     ['watch its Projects', get(paddock(C_OWN, 'projects?watch=true&timeoutSeconds=1')), 200],
     ['patch the status of a Project', patch(paddock(C_OWN, 'projects/payments/status'), { status: {} }), 200],
-    ['create a Secret access-*', post(core(C_OWN, 'secrets'), named('access-1')), 201],
-    ['create one by generateName', post(core(C_OWN, 'secrets'), { metadata: { generateName: 'access-' } }), 201],
-    ['replace a Secret access-*', put(core(C_OWN, 'secrets/access-1'), { ...named('access-1'), data: {} }), 200],
-    ['delete a Secret access-*', remove(core(C_OWN, 'secrets/access-1')), 200],
-    ['create a Lease', post(leases(C_OWN), named('mine')), 201],
-    ['patch a Lease', patch(`${leases(C_OWN)}/mine`, { spec: { holderIdentity: 'me' } }), 200],
+    ['put a token into a Secret access-token-*', put(core(C_OWN, 'secrets/access-token-old'), withToken()), 200],
+    ['create a Lease', post(leases(C_OWN), named('registration-mine')), 201],
+    ['patch a Lease', patch(`${leases(C_OWN)}/registration-mine`, { spec: { holderIdentity: 'me' } }), 200],
     ['list its Leases', get(leases(C_OWN)), 200],
     ['list the Secrets of a project', get(core(P_OWN, 'secrets')), 200],
     ['list the ConfigMaps of a project', get(core(P_OWN, 'configmaps')), 200],
@@ -141,19 +141,42 @@ describe('an agent may', () => {
   });
 });
 
+const hidden = () => ({ ...named('access-token-old'), data: { token: HIDDEN } });
+
 /** Refused by a policy, where RBAC knows too little. */
 const AGAINST_POLICY: readonly (readonly [what: string, request: () => UserRequest, message: RegExp])[] = [
-  ['create a Secret of another name', () => post(core(C_OWN, 'secrets'), named('kubeconfig-2')), /begins with access-/],
-  ['create one by generateName', () => post(core(C_OWN, 'secrets'), { metadata: { generateName: 'acc' } }), /access-/],
-  ['make a registration', () => post(core(C_OWN, 'secrets'), named('registration-2')), /access-/],
-  ['replace a kubeconfig', () => put(core(C_OWN, 'secrets/kubeconfig'), named('kubeconfig')), /access-/],
-  ['replace its registration', () => put(core(C_OWN, 'secrets/registration'), named('registration')), /access-/],
-  ['delete a kubeconfig', () => remove(core(C_OWN, 'secrets/kubeconfig')), /access-/],
-  ['delete agent-credential', () => remove(core(C_OWN, 'secrets/agent-credential')), /access-/],
-  ['create a Secret with a finalizer', () => post(core(C_OWN, 'secrets'), held('access-3')), /metadata\.finalizers: /],
-  ['create a Lease with a finalizer', () => post(leases(C_OWN), held('hold')), /metadata\.finalizers: /],
-  ['put a finalizer on a Lease', () => patch(`${leases(C_OWN)}/mine`, held('mine')), /metadata\.finalizers: /],
-  ['have a token written into a Secret', () => post(core(C_OWN, 'secrets'), accountToken()), /type: /],
+  [
+    'replace a kubeconfig',
+    () => put(core(C_OWN, 'secrets/kubeconfig'), named('kubeconfig')),
+    /begins with access-token-/,
+  ],
+  ['replace its registration', () => put(core(C_OWN, 'secrets/registration'), named('registration')), /access-token-/],
+  [
+    'replace a kubeconfig of a person',
+    () => put(core(C_OWN, 'secrets/access-old'), named('access-old')),
+    /access-token-/,
+  ],
+  [
+    'put something else into the Secret',
+    () => put(core(C_OWN, 'secrets/access-token-old'), hidden()),
+    /JSON Web Token/,
+  ],
+  [
+    'put a finalizer on the Secret',
+    () => put(core(C_OWN, 'secrets/access-token-old'), { ...withToken(), ...held('access-token-old') }),
+    /metadata\.finalizers: /,
+  ],
+  [
+    'create a Lease of another name',
+    () => post(leases(C_OWN), named('mine')),
+    /heartbeat, engagement and registration-/,
+  ],
+  ['create a Lease with a finalizer', () => post(leases(C_OWN), held('registration-2')), /metadata\.finalizers: /],
+  [
+    'put a finalizer on a Lease',
+    () => patch(`${leases(C_OWN)}/registration-mine`, held('registration-mine')),
+    /metadata\.finalizers: /,
+  ],
   ['ask for a token bound to nothing', () => tokenRequest({ name: '' }), /must be bound/],
   ['ask for a token bound without a uid', () => tokenRequest({}), /must be bound/],
   [
@@ -189,6 +212,12 @@ describe('an agent may not', () => {
     expect(body).not.toContain(HIDDEN);
     expect({ status, body }).toMatchObject({ status: 422, body: expect.stringMatching(message) });
     expect(body).toContain('ValidatingAdmissionPolicy');
+  });
+
+  test('create a Secret by replacing none', async () => {
+    const none = named('access-token-none');
+
+    expect(await agent.send(put(core(C_OWN, 'secrets/access-token-none'), none))).toMatchObject({ status: 404 });
   });
 
   test('ask for a token bound to an agent-credential that is no more', async () => {

@@ -292,7 +292,6 @@ describe('a ClusterAccess', () => {
     if (where === 'in the hub') await fleet.hub.delete(Secrets, { ...HERE, name });
     else if (where === 'on the cluster') await fleet.downstream.delete(Secrets, { namespace: USERS, name });
     else await fleet.downstream.delete(ServiceAccounts, { namespace: USERS, name: accountName('anna') });
-    if (where === 'in the hub') await fleet.whileDown(async () => undefined); // Secrets of the hub are not watched
 
     await ready('stripped', 'CredentialsDeleted');
     await refused(file);
