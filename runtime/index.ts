@@ -1,3 +1,4 @@
+export { parseAnswer } from './answers.ts';
 export { Backoff } from './backoff.ts';
 export { Cache } from './cache.ts';
 export * from './client.ts';

@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Clock, silentLogger, systemClock } from '#runtime';
+import { type Clock, keyOf, resourcePath, silentLogger, systemClock } from '#runtime';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Connection } from './connection.ts';
-import { desiredPolicies } from './policies/desired.ts';
+import { desiredPolicies, provablePolicies } from './policies/desired.ts';
+import { probeObjects } from './policies/probe-account.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
@@ -47,6 +48,32 @@ const policies = Object.fromEntries(
   ]),
 );
 
+/** The account that the policies are probed as is there, too, and each refuses its probe. */
+const provable = provablePolicies();
+const account = Object.fromEntries(
+  probeObjects(
+    provable.map(({ probe }) => probe),
+    whose,
+  ).map(({ type, object }) => {
+    const { namespace, name } = keyOf(object);
+    return [resourcePath(type, namespace, name), json(object)];
+  }),
+);
+
+const probed: Answer = (response, request) => {
+  let text = '';
+  request.on('data', chunk => {
+    text += chunk;
+  });
+  request.on('end', () => {
+    const isOf = ({ probe }: (typeof provable)[number]) =>
+      request.url === `${probe.path}?dryRun=All` && text === JSON.stringify(probe.body);
+    const { name = '' } = provable.find(isOf) ?? {};
+    const message = `ValidatingAdmissionPolicy '${name}' with binding '${name}' denied request: no`;
+    json({ kind: 'Status', reason: 'Invalid', code: 422, message }, 422)(response, request);
+  });
+};
+
 const kubeSystem = json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } });
 const forbidden = json({ kind: 'Status', reason: 'Forbidden', message: 'configmaps "claim" is forbidden' }, 403);
 
@@ -55,6 +82,7 @@ beforeEach(async () => {
   sessions = [];
   answers = {
     ...policies,
+    ...account,
     '/readyz': response => response.end('ok'),
     '/version': json({ gitVersion: 'v1.34.4+k3s1' }),
     '/api/v1/namespaces/kube-system': kubeSystem,
@@ -63,6 +91,7 @@ beforeEach(async () => {
   };
   server = createServer((request, response) => {
     const path = request.url?.split('?')[0] ?? '';
+    if (request.url?.endsWith('?dryRun=All')) return probed(response, request);
     requests.push(`${request.method} ${path}`);
     const answer = answers[path];
     if (answer) answer(response, request);

@@ -25,6 +25,7 @@ import { Inventory, type InventoryState } from './inventory/inventory.ts';
 import { HealthMonitor } from './monitor.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 import { PoliciesInPlace } from './policies/policies.ts';
+import type { PoliciesState } from './policies/state.ts';
 import { Trial, withTrialProblem } from './trial.ts';
 
 /** What a session has learnt; what it has not is left out, and then the status stays as it was. */
@@ -38,6 +39,8 @@ export interface Observation {
   readonly lastHeartbeatAt?: number;
   /** Known only while the claim is ours. */
   readonly inventory?: InventoryState;
+  /** Whether the cluster enforces its admission policies; known only while the claim is ours. */
+  readonly policies?: Exclude<PoliciesState, undefined>;
 }
 
 export interface SessionOptions {
@@ -107,6 +110,7 @@ export class Session {
       ...(this.#verdict ? { claim: this.#verdict } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
       ...(this.#inventory && this.#claim === 'ours' ? { inventory: this.#inventory.state } : {}),
+      ...(this.#policies?.state && this.#claim === 'ours' ? { policies: this.#policies.state } : {}),
     };
   }
 
@@ -209,11 +213,15 @@ export class Session {
   #learn(outcome: Outcome): void {
     this.#monitor.observe(outcome);
     if (outcome.kind === 'healthy') this.#lastHeartbeatAt = this.#options.clock.now();
-    else this.#doubts += 1; // what comes back may have been upgraded, or be another cluster
+    else {
+      this.#doubts += 1; // what comes back may have been upgraded, or be another cluster
+      this.#policies?.doubt();
+    }
   }
 
   #doubt(): void {
     this.#doubts += 1;
+    this.#policies?.doubt();
     if (this.#monitor.health.connected?.status === 'True') void this.#settle();
   }
 
@@ -253,6 +261,7 @@ export class Session {
     this.#guardClaim();
     this.#settledAt = doubts;
     await this.#guard();
+    await this.#policies?.known(SETTLE_MS);
   }
 
   /** Puts the policies in place, or looks whether they still are, where the cluster is ours and it is our turn. */

@@ -2,12 +2,14 @@ import { type ClusterAccess, type Cluster as ClusterObject, isPaused } from '#ap
 import { isConditionTrue, type KubeObject, keyOf, keyString, type Result } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
 import { KubeconfigError } from '../engagement/kubeconfig.ts';
+import { enforcesPolicies } from '../engagement/policies-enforced.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { anchoredAs, endpointOf, expiryOf, isAnchoredTo, type PeoplesEndpoint } from './access-objects.ts';
 import { type AccessScope, deleteSecret, ensureRole, report, secretKey } from './access-scope.ts';
 import { mint } from './access-secret.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { attemptsBy, issuedByAgent, toldOfAccess } from './agents-word.ts';
+import { POLICIES_NOT_INSTALLED } from './guards.ts';
 
 const RETRY_MS = 500;
 /** How soon it is looked again whether a Secret that is somebody else's is gone. */
@@ -32,6 +34,8 @@ export async function issue(
   const { endpoint: said, connection } = object.spec;
   if (!said && !connection.kubeconfig)
     return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
+  if (!enforcesPolicies(object))
+    return await report(scope, access, { reason: POLICIES_NOT_INSTALLED, cluster }, signal);
   if (isByAgent(object)) return await leaveToAgent(scope, access, object, signal);
   const engaged = engagements.get(cluster);
   if (!engaged) {

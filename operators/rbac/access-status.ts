@@ -2,6 +2,7 @@ import type { ClusterAccess, ClusterAccessStatus } from '#api';
 import { byType, type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import { accessSecretName } from './account.ts';
 import { accessToTell, type Deletion, hubsConditions, toldOfAccess } from './agents-word.ts';
+import { POLICIES_NOT_INSTALLED } from './guards.ts';
 
 /** How it stands with a ClusterAccess. */
 export interface AccessReport {
@@ -23,7 +24,7 @@ export interface AccessReport {
 /** Reasons that only somebody's change ends. */
 const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict'];
 /** Reasons that go by themselves. */
-const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent'];
+const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent', POLICIES_NOT_INSTALLED];
 /** An agent may write the Secret, or has. */
 const PREPARED = ['WaitingForAgent', 'Issued'];
 
@@ -104,6 +105,8 @@ function messageOf({ spec, metadata, status }: ClusterAccess, { reason, cluster,
       return `it is not known where people reach cluster ${cluster}: set spec.endpoint of the Cluster`;
     case 'ClusterNotConnected':
       return `cluster ${cluster} is not connected: it is issued when it is`;
+    case POLICIES_NOT_INSTALLED:
+      return `cluster ${cluster} is not proven to enforce the admission policies that guard people's accounts, see condition PoliciesEnforced of Cluster ${cluster}: it is issued when they are proven`;
     case 'WaitingForAgent':
       return `the agent of cluster ${cluster} asks for the token`;
     case 'Uninstalled':

@@ -29,6 +29,8 @@ import {
 } from './grant-keys.ts';
 import { BY_NAMESPACE, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
 import type { Place } from './grants.ts';
+import { isGuardedTemplate } from './guarded.ts';
+import { type Guards, withheld } from './guards.ts';
 import { reconcileNamespace } from './namespace-grants.ts';
 import { reconcileProjectRole } from './project-grants.ts';
 import { obstacleOf, type Refusals } from './refusals.ts';
@@ -45,6 +47,8 @@ export interface EngagedOptions {
   readonly log: Logger;
   /** The accounts of people there. */
   readonly people: EngagedPeople;
+  /** Whether what the cluster's admission policies guard may be given. */
+  readonly guards: Guards;
   /** What the cluster refuses, of that of people as well. */
   readonly refusals: Refusals;
   /** Asked for a template that is not in the cache: whether it was deleted. */
@@ -123,12 +127,20 @@ export class EngagedAccess {
     return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure.obstacle(place);
   }
 
+  /** What of the template in the place is not given, since the cluster's admission policies are not proven. */
+  withheld(template: string): Obstacle | undefined {
+    const { guards, says } = this.#options;
+    const { name } = this.cluster;
+    return guards.areProven(name) || !isGuardedTemplate(says.book, template) ? undefined : withheld(name, template);
+  }
+
   /** Starts when both sides have been read completely. Ends with the cluster, or earlier when `stop` aborts. */
   start(stop: AbortSignal): void {
     const { cluster, says } = this.#options;
     const ends = AbortSignal.any([cluster.signal, stop]);
     const unsubscribe = says.subscribe(change => this.#hubChanged(change));
     cluster.signal.addEventListener('abort', unsubscribe, { once: true });
+    this.#options.guards.follow(cluster.name, () => this.#addAll(), cluster.signal);
     this.#watch();
     this.people.watch();
     const informers = Object.values(this.#parts) as Informer<KubeObject>[];
@@ -230,7 +242,7 @@ export class EngagedAccess {
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
-    const { says, cluster, hub, fieldManager, unknownTemplate } = this.#options;
+    const { says, cluster, hub, fieldManager, guards, unknownTemplate } = this.#options;
     if (!says.known) return this.#untilKnown.wait(key);
     const grant = parseGrantKey(key);
     const isExposed = grant.kind === 'namespace' && this.#exposure.has(grant.name);
@@ -241,6 +253,7 @@ export class EngagedAccess {
       says,
       hub,
       phase: isExposed ? 'revoking' : this.#phase,
+      isProven: guards.areProven(cluster.name),
       unknownTemplate,
       signal,
     };
