@@ -18,6 +18,7 @@ export { createLogger, type Logger, silentLogger } from './log.ts';
 export { Manager, type ManagerOptions, type Runnable } from './manager.ts';
 export { returnMemory, shareSmallBlocks } from './memory.ts';
 export { registry } from './metrics.ts';
+export { PROXY_SCHEMES, ProxyError, proxyErrorOf, withoutUserinfo } from './proxy.ts';
 export * from './quantity.ts';
 export { type AddOptions, type Priority, WorkQueue } from './queue.ts';
 export { type EventIntent, Recorder } from './recorder.ts';

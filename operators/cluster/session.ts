@@ -9,7 +9,7 @@ import {
 } from '#runtime';
 import { AlreadyClaimedError, assertClaim, type ConfigMap } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
-import { type Connection, nameOf } from './connection.ts';
+import { type Connection, nameOf, type Refusal } from './connection.ts';
 import type { Engagement } from './engagement.ts';
 import {
   type ClaimRequest,
@@ -26,7 +26,7 @@ import { HealthMonitor } from './monitor.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 import { PoliciesInPlace } from './policies/policies.ts';
 import type { PoliciesState } from './policies/state.ts';
-import { Trial, withTrialProblem } from './trial.ts';
+import { Trial, withRefusal, withTrialProblem } from './trial.ts';
 
 /** What a session has learnt; what it has not is left out, and then the status stays as it was. */
 export interface Observation {
@@ -70,6 +70,8 @@ export class Session {
   #wake = new AbortController();
   /** The connection in use. */
   #connection: Connection;
+  /** Why the kubeconfig that is there now is not tried. */
+  #refusal: Refusal | undefined;
   /** Another connection that is tried beside it. */
   #trial: Trial | undefined;
   readonly #cluster: ClusterConnection;
@@ -103,7 +105,8 @@ export class Session {
   }
 
   get observation(): Observation {
-    const connected = withTrialProblem(this.#monitor.health.connected, this.#trial?.problem);
+    const { connected: seen } = this.#monitor.health;
+    const connected = withRefusal(withTrialProblem(seen, this.#trial?.problem), this.#refusal);
     return {
       ...(connected && !this.#waiting ? { connected } : {}),
       ...(this.#identity ? { identity: this.#identity } : {}),
@@ -139,10 +142,24 @@ export class Session {
     if (!sameKind || uid !== this.#options.claim.owner.cluster) return false;
     const inUse = connection.hash === this.#connection.hash;
     if (!inUse && this.#monitor.health.connected?.status !== 'True') return false;
+    this.#refusal = undefined;
     this.#retime(connection);
     if (this.#trial?.connection.hash === connection.hash) return true;
     this.#trial?.stop();
     this.#trial = inUse ? undefined : this.#try(connection);
+    return true;
+  }
+
+  /**
+   * Goes on by the connection in use although the kubeconfig that is there now is refused. False when that one does not
+   * work, or is not by a kubeconfig, or is another Cluster's.
+   */
+  refuse(refusal: Refusal, uid: string | undefined): boolean {
+    if (this.#connection.server === undefined || uid !== this.#options.claim.owner.cluster) return false;
+    if (this.#monitor.health.connected?.status !== 'True') return false;
+    this.#trial?.stop();
+    this.#trial = undefined;
+    this.#refusal = refusal;
     return true;
   }
 

@@ -151,7 +151,7 @@ function connectedCondition(inputs: StatusInputs): ConditionIntent {
   const { cluster, namespace, connection, observation } = inputs;
   if (namespace.state === 'conflict')
     return { type: 'Connected', status: 'Unknown', reason: 'NamespaceConflict', message: namespace.message };
-  if (connection.kind === 'none') return connection.connected;
+  if (connection.kind === 'none') return (connection.refusal && observation.connected) ?? connection.connected;
   if (connection.kind === 'agent' && !cluster.status?.lastHeartbeat && !observation.lastHeartbeatAt)
     return waitingForAgent(inputs);
   if (observation.connected) return observation.connected;
@@ -187,7 +187,7 @@ function waitingForAgent({ cluster, registration, hubAddressUnknown }: StatusInp
 function stalledCondition(inputs: StatusInputs): ConditionIntent | undefined {
   const { cluster, namespace, connection, observation, registration } = inputs;
   if (namespace.state === 'conflict') return stalledFor({ reason: 'NamespaceConflict', message: namespace.message });
-  if (connection.kind === 'none') return connection.stalled;
+  if (connection.kind === 'none' && !(connection.refusal && observation.connected)) return connection.stalled;
   const { claim } = observation;
   const state = registrationState(registration);
   if (connection.kind === 'agent' && state.kind === 'spent' && state.why === 'Reused')

@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import * as yaml from 'js-yaml';
-import { type Credentials, type KubeObject, kubeConfigCredentials } from '#runtime';
+import { type Credentials, type KubeObject, kubeConfigCredentials, PROXY_SCHEMES } from '#runtime';
 
 export interface Secret extends KubeObject {
   readonly type?: string;
@@ -27,6 +27,11 @@ export class KubeconfigError extends Error {
   constructor(reason: KubeconfigError['reason'], message: string) {
     super(message);
     this.reason = reason;
+  }
+
+  /** There is none: whoever takes it away ends the connection. One that is there but refused ends nothing. */
+  get isMissing(): boolean {
+    return this.reason === 'KubeconfigMissing';
   }
 }
 
@@ -126,11 +131,22 @@ function named(list: unknown, name: unknown, what: 'context' | 'cluster' | 'user
 }
 
 function refuse(fields: Fields, refused: readonly string[], what: string, where: string): void {
-  const found = refused.find(field => fields[field] !== undefined && fields[field] !== false && fields[field] !== '');
+  const found = refused.find(field => !isUnset(fields[field]));
   if (found === undefined) return;
   throw new KubeconfigError(
     'KubeconfigRefused',
     `${where}: ${what}.${found} is not accepted: put a token, or certificates as data, into the kubeconfig`,
+  );
+}
+
+/** What kubectl takes for a field that is not there. An empty mapping under `exec` is none. */
+function isUnset(value: unknown): boolean {
+  return (
+    value === undefined ||
+    value === null ||
+    value === false ||
+    value === '' ||
+    (Array.isArray(value) && value.length === 0)
   );
 }
 
@@ -145,9 +161,11 @@ function checkedServer(server: unknown, where: string): string {
 }
 
 function checkProxy(proxy: string | undefined, where: string): void {
-  if (proxy === undefined || (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol))) return;
+  const url = proxy === undefined ? undefined : URL.parse(proxy);
+  if (proxy === undefined || (url && url.hostname !== '' && PROXY_SCHEMES.includes(url.protocol))) return;
   // the URL is not quoted: it may hold a password
-  throw new KubeconfigError('KubeconfigInvalid', `${where}: cluster.proxy-url must be an http:// or https:// URL`);
+  const message = `${where}: cluster.proxy-url must be an http://, https:// or socks5:// URL`;
+  throw new KubeconfigError('KubeconfigInvalid', message);
 }
 
 type Inline<Name extends string> = Partial<Record<Name, string>>;

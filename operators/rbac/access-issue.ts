@@ -4,11 +4,12 @@ import { isByAgent } from '../engagement/agent.ts';
 import { KubeconfigError } from '../engagement/kubeconfig.ts';
 import { enforcesPolicies } from '../engagement/policies-enforced.ts';
 import { Secrets } from '../engagement/secrets.ts';
-import { anchoredAs, endpointOf, expiryOf, isAnchoredTo, type PeoplesEndpoint } from './access-objects.ts';
+import { anchoredAs, endpointOf, expiryOf, isAnchoredTo } from './access-objects.ts';
 import { type AccessScope, deleteSecret, ensureRole, report, secretKey } from './access-scope.ts';
 import { mint } from './access-secret.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { attemptsBy, issuedByAgent, toldOfAccess } from './agents-word.ts';
+import type { PeoplesEndpoint } from './endpoint.ts';
 import { POLICIES_NOT_INSTALLED } from './guards.ts';
 
 const RETRY_MS = 500;

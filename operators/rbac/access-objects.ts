@@ -14,6 +14,7 @@ import { type BindingObject, RBAC_GROUP, type RoleObject } from '../engagement/r
 import { Secrets } from '../engagement/secrets.ts';
 import type { Token } from '../engagement/token.ts';
 import { accessSecretName } from './account.ts';
+import { kubeconfigEndpoint, ownEndpoint, type PeoplesEndpoint } from './endpoint.ts';
 import { clusterOfAccess } from './people.ts';
 
 /** When the token of an access's Secret ends, RFC 3339. */
@@ -21,15 +22,6 @@ const ANNOTATION_EXPIRES = 'paddock.dev/expires-at';
 /** On an access's Secret: uid of the Secret on the cluster that its token is bound to. */
 const ANNOTATION_ANCHOR = 'paddock.dev/anchor-uid';
 const KEY = 'kubeconfig';
-
-/** Where people reach a cluster. */
-export interface PeoplesEndpoint {
-  readonly server: string;
-  /** PEM; undefined where the trusted roots of the person's machine count. */
-  readonly ca?: string;
-  readonly proxyUrl?: string;
-  readonly tlsServerName?: string;
-}
 
 /**
  * What `spec.endpoint` says; without it, and for the CA, what the cluster's kubeconfig says. Undefined where neither says
@@ -41,23 +33,14 @@ export async function endpointOf(
   signal: AbortSignal,
 ): Promise<PeoplesEndpoint | undefined> {
   const { endpoint, connection } = spec;
-  const own = endpoint?.caBundle === undefined ? undefined : Buffer.from(endpoint.caBundle, 'base64').toString('utf8');
-  if (endpoint && own !== undefined) return { server: endpoint.url, ca: own };
+  const own = ownEndpoint(spec);
+  if (own) return own;
   const reference = connection.kubeconfig?.secretRef;
   if (!reference) return endpoint && { server: endpoint.url };
   const key = { namespace: clusterNamespace(metadata.name ?? ''), name: reference.name };
   const secret = await hub.find(Secrets, key, { signal });
   const { credentials } = readKubeconfigSecret(secret, { ...key, key: reference.key });
-  const { server, proxyUrl, tls } = await credentials.resolve();
-  const ca = tls.ca === undefined ? {} : { ca: tls.ca.toString() };
-  if (endpoint) return { server: endpoint.url, ...ca };
-  const { servername } = tls;
-  return {
-    server,
-    ...ca,
-    ...(proxyUrl === undefined ? {} : { proxyUrl }),
-    ...(servername === undefined ? {} : { tlsServerName: servername }),
-  };
+  return kubeconfigEndpoint(spec, await credentials.resolve());
 }
 
 /** What the person may do with their own access and its Secret. It goes before the Secret comes. */

@@ -3,8 +3,9 @@ import type { Client, KubeObject } from '#runtime';
 import { parseDuration } from '../engagement/duration.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { requestToken, type Token } from '../engagement/token.ts';
-import { accessSecret, type PeoplesEndpoint } from './access-objects.ts';
+import { accessSecret } from './access-objects.ts';
 import { accountName } from './account.ts';
+import type { PeoplesEndpoint } from './endpoint.ts';
 
 const DEFAULT_TTL = '12h';
 

@@ -65,7 +65,7 @@ async function run({ proofs, clock }: ReturnType<typeof proofsOf>, isNew = false
   proving.catch(() => undefined);
   while (!done) {
     await new Promise(setImmediate);
-    clock.advance(100);
+    await clock.advance(100);
   }
   await proving;
 }
@@ -80,7 +80,7 @@ describe('proofs', () => {
     expect(given.proofs.state).toEqual({ kind: 'enforced' });
     expect(given.asked).toEqual(['a', 'b']);
     expect(given.proofs.isDue).toBe(false);
-    given.clock.advance(PROVEN_FOR_MS);
+    await given.clock.advance(PROVEN_FOR_MS);
     expect(given.proofs.isDue).toBe(true);
   });
 
@@ -115,11 +115,10 @@ describe('proofs', () => {
     expect(given.proofs.state.kind).toBe('unproven');
     const problem = proofProblem(given.proofs.state, 'grant it');
     expect(problem).toMatchObject({
-      message: expect.stringMatching(/for a, b is answered: .*cannot impersonate.*: grant it/),
+      message: expect.stringMatching(/for a is answered: .*cannot impersonate.*: grant it; the dry run for b/),
     });
 
-    delete answers.a;
-    delete answers.b;
+    for (const name of ['a', 'b']) delete answers[name];
     await run(given);
     expect(given.proofs.state).toEqual({ kind: 'enforced' });
 

@@ -467,21 +467,33 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       ],
       "variables": [
         {
+          "name": "isToken",
+          "expression": "request.namespace == 'paddock-system' && request.resource.resource == 'serviceaccounts' && request.name == 'policy-probe'"
+        },
+        {
+          "name": "isSecret",
+          "expression": "request.namespace == 'paddock-system' && request.resource.resource == 'secrets' && has(object.type) && object.type == 'kubernetes.io/service-account-token' && object.metadata.?annotations[?'kubernetes.io/service-account.name'].orValue('') == 'policy-probe'"
+        },
+        {
+          "name": "isPod",
+          "expression": "request.namespace == 'paddock-system' && request.resource.resource == 'pods' && object.spec.?serviceAccountName.orValue('') == 'policy-probe'"
+        },
+        {
           "name": "mayEscalate",
           "expression": "authorizer.group('rbac.authorization.k8s.io').resource('clusterroles').check('escalate').allowed()"
         }
       ],
       "validations": [
         {
-          "expression": "request.resource.resource != 'serviceaccounts' || request.name != 'policy-probe' || variables.mayEscalate",
+          "expression": "!variables.isToken || variables.mayEscalate",
           "messageExpression": "'serviceaccounts \"policy-probe\": only one who holds the verb escalate on clusterroles asks for a token of it, and \"' + request.userInfo.username + '\" does not'"
         },
         {
-          "expression": "request.resource.resource != 'secrets' || !has(object.type) || object.type != 'kubernetes.io/service-account-token' || object.metadata.?annotations[?'kubernetes.io/service-account.name'].orValue('') != 'policy-probe'",
+          "expression": "!variables.isSecret",
           "message": "metadata.annotations[kubernetes.io/service-account.name]: a token of ServiceAccount policy-probe is kept in no Secret"
         },
         {
-          "expression": "request.resource.resource != 'pods' || object.spec.?serviceAccountName.orValue('') != 'policy-probe'",
+          "expression": "!variables.isPod",
           "message": "spec.serviceAccountName: no pod runs as ServiceAccount policy-probe"
         },
         {
