@@ -396,6 +396,26 @@ describe('a session that is given another connection', () => {
     expect(session.observation.connected?.status).toBe('True');
   });
 
+  test('goes on while the Secret holds a kubeconfig that is refused, and says so; not once it is lost', async () => {
+    const refusal = { reason: 'KubeconfigRefused', message: 'Secret c-edge-1/edge-1: user.exec is not accepted' };
+    const session = openSession();
+    expect(session.refuse(refusal, 'cluster-uid')).toBe(false); // nothing is known of it yet
+    await until('the claim', () => session.observation.claim === 'ours');
+
+    expect(session.refuse(refusal, 'another-uid')).toBe(false);
+    expect(session.refuse(refusal, 'cluster-uid')).toBe(true);
+
+    expect(session.observation).toMatchObject({
+      claim: 'ours',
+      connected: { status: 'True', reason: 'KubeconfigRefused', message: expect.stringContaining(refusal.message) },
+    });
+    expect(session.adopt(connectionTo(server), 'cluster-uid')).toBe(true);
+    expect(session.observation.connected?.reason).toBe('Connected');
+    answers['/readyz'] = json({}, 401);
+    await until('the loss', () => session.observation.connected?.status === 'False');
+    expect(session.refuse(refusal, 'cluster-uid')).toBe(false);
+  });
+
   test('can not go on for another Cluster, another kind of connection, or by one that does not work', async () => {
     const session = openSession();
     expect(session.adopt(wanted(), 'cluster-uid')).toBe(false); // nothing is known of it yet

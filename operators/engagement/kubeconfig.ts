@@ -56,6 +56,8 @@ const REFUSED_USER = [
   'as-groups',
   'as-user-extra',
 ];
+/** An empty mapping of these is no absence of them: kubectl fails. */
+const RUN = ['exec', 'auth-provider'];
 const REFUSED_CLUSTER = ['certificate-authority', 'insecure-skip-tls-verify'];
 
 /** All that is taken from a kubeconfig; what is not named here never reaches the library that makes connections. */
@@ -92,6 +94,8 @@ export function parseKubeconfig(text: string, where: string): UsableKubeconfig {
   const caBundle = decoded(inline.cluster['certificate-authority-data']);
   checkCertificates(inline.user, caBundle, where);
   checkProxy(inline.cluster['proxy-url'], where);
+  const { 'proxy-url': proxy } = inline.cluster;
+  if (proxy !== undefined) inline.cluster['proxy-url'] = proxy.replace(/^[^:]+/, scheme => scheme.toLowerCase());
   const hash = createHash('sha256').update(JSON.stringify(inline)).digest('hex');
   const credentials = kubeConfigCredentials(kubeConfigOf(server, inline));
   return { credentials, server, hash, ...(caBundle ? { caBundle } : {}) };
@@ -131,7 +135,7 @@ function named(list: unknown, name: unknown, what: 'context' | 'cluster' | 'user
 }
 
 function refuse(fields: Fields, refused: readonly string[], what: string, where: string): void {
-  const found = refused.find(field => !isUnset(fields[field]));
+  const found = refused.find(field => !isUnset(fields[field], field));
   if (found === undefined) return;
   throw new KubeconfigError(
     'KubeconfigRefused',
@@ -139,8 +143,9 @@ function refuse(fields: Fields, refused: readonly string[], what: string, where:
   );
 }
 
-/** What kubectl takes for a field that is not there. An empty mapping under `exec` is none. */
-function isUnset(value: unknown): boolean {
+/** What kubectl takes for a field that is not there. */
+function isUnset(value: unknown, field: string): boolean {
+  if (isFields(value) && !RUN.includes(field)) return Object.keys(value).length === 0;
   return (
     value === undefined ||
     value === null ||
