@@ -11,7 +11,8 @@ export class ProxyError extends Error {
   readonly why: string;
 
   constructor(proxy: string, why: string, options?: ErrorOptions) {
-    super(`the proxy ${proxy}: ${why}`, options);
+    // a cause says why by itself
+    super(options?.cause === undefined ? `the proxy ${proxy}: ${why}` : `the proxy ${proxy}`, options);
     this.proxy = proxy;
     this.why = why;
   }
@@ -90,8 +91,8 @@ async function tunnel(
     return socket;
   } catch (error) {
     socket.destroy();
-    const { message: why } = Object(error);
-    throw new ProxyError(name, String(why), { cause: error });
+    const { message: why, code } = Object(error);
+    throw new ProxyError(name, String(why), code === undefined ? undefined : { cause: error });
   } finally {
     deadline.removeEventListener('abort', ended);
   }
