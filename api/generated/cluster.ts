@@ -147,6 +147,12 @@ export interface ClusterStatus {
    */
   distribution?: 'k3s' | 'rke2' | 'eks' | 'gke' | 'aks' | 'openshift' | 'kubernetes';
   /**
+   * Whether the cluster was seen to enforce Paddock's admission policies: each refused the dry run that it must
+   * refuse. While it is not true, nothing is given on the cluster that only the policies hold within bounds: no
+   * rights on namespaces by a project, no accounts of people. Absent while it is not known. Example: true.
+   */
+  policiesEnforced?: boolean;
+  /**
    * Time of the last heartbeat, by the hub's clock, when condition Connected last changed. It is not renewed
    * while nothing changes.
    */

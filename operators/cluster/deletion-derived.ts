@@ -57,7 +57,7 @@ const PAGE = 500;
  */
 export async function cleanPass(scope: CleanupScope): Promise<number> {
   const derived = await removeKinds(scope, scope.kinds);
-  const accounts = await removeUsersNamespace(scope);
+  const accounts = scope.kinds.includes(ServiceAccounts) ? await removeUsersNamespace(scope) : 0;
   const released = await releaseNamespaces(scope);
   const probes = await removeProbeAccount(scope);
   return derived + accounts + released + probes + (await removeKinds(scope, POLICY_KINDS));

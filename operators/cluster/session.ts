@@ -292,7 +292,11 @@ export class Session {
     const { clock, claim } = this.#options;
     const common = { cluster: this.#cluster, clock, onChange: () => this.#publish() };
     this.#inventory ??= new Inventory(common);
-    this.#policies ??= new PoliciesInPlace({ ...common, owner: claim.owner });
+    this.#policies ??= new PoliciesInPlace({
+      ...common,
+      owner: claim.owner,
+      isLocal: this.#connection.server === undefined,
+    });
   }
 
   /** Watches the claim: another's is reported at once, a deleted one is taken again. */

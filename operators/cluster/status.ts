@@ -9,7 +9,6 @@ import {
   timestamp,
 } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
-import { POLICIES_ENFORCED } from '../engagement/policies-enforced.ts';
 import type { ConnectionState } from './connection.ts';
 import {
   existing,
@@ -44,8 +43,15 @@ export interface StatusInputs {
 }
 
 /** The conditions of this operator; others in the status are somebody else's. */
-const OWN_CONDITIONS = ['Connected', 'Ready', POLICIES_ENFORCED, 'Reconciling', 'Stalled', 'Paused'];
-const OWN_FIELDS = ['observedGeneration', 'namespace', 'lastHeartbeat', 'agent', 'registration'] as const;
+const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'];
+const OWN_FIELDS = [
+  'observedGeneration',
+  'namespace',
+  'lastHeartbeat',
+  'agent',
+  'registration',
+  'policiesEnforced',
+] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
 const KEPT_CONNECTED = [
@@ -72,6 +78,7 @@ export function desiredStatus(inputs: StatusInputs): ClusterStatus {
     observedGeneration: generation,
     namespace: clusterNamespace(metadata.name ?? ''),
     ...(lastHeartbeat ? { lastHeartbeat } : {}),
+    ...policiesEnforced(inputs, connected),
     ...(isByAgent(cluster) ? agentFields(inputs) : observedFields(observed(inputs, connected), status)),
     conditions: mergeConditions(status.conditions, conditions(inputs, connected), {
       now,
@@ -102,26 +109,23 @@ function conditions(inputs: StatusInputs, connected: ConditionIntent): Condition
   const reconciling = working ? [{ ...ready, type: 'Reconciling', status: 'True' as const }] : [];
   const { cluster } = inputs;
   const seen = isByAgent(cluster) ? [] : observedConditions(observed(inputs, connected), cluster.status ?? {});
-  const policies = policiesCondition(inputs, connected);
-  return [connected, ready, ...policies, ...seen, ...reconciling, ...(stalled ? [stalled] : [])];
+  return [connected, ready, ...seen, ...reconciling, ...(stalled ? [stalled] : [])];
 }
 
 /**
- * Whether the cluster was seen to enforce its admission policies: what they guard is given by this condition alone. It
- * goes while the cluster is not connected, since another API server may come back.
+ * Whether the cluster was seen to enforce its admission policies: what they guard is given by this field alone. Not known
+ * while the cluster is not connected, since another API server may come back, nor after a change of the spec.
  */
-function policiesCondition({ cluster, observation }: StatusInputs, connected: ConditionIntent): ConditionIntent[] {
-  if (connected.status !== 'True') return [];
+function policiesEnforced(
+  { cluster, observation }: StatusInputs,
+  connected: ConditionIntent,
+): Pick<ClusterStatus, 'policiesEnforced'> {
+  const { status = {}, metadata } = cluster;
+  if (connected.status !== 'True') return {};
   const { policies } = observation;
-  const type = POLICIES_ENFORCED;
-  if (policies === 'inPlace')
-    return [{ type, status: 'True', reason: 'Proven', message: 'each policy refused the dry run that it must refuse' }];
-  if (policies) return [{ type, status: 'False', reason: policies.reason, message: policies.message }];
-  // with another spec another cluster may answer
-  const isOfThisSpec =
-    findCondition(cluster.status?.conditions, type)?.observedGeneration === cluster.metadata.generation;
-  const before = existing(cluster.status, type, ['Proven', 'PoliciesNotInstalled']);
-  return before && isOfThisSpec ? [before] : [];
+  if (policies !== undefined) return { policiesEnforced: policies === 'inPlace' };
+  const isOfThisSpec = status.observedGeneration === metadata.generation;
+  return isOfThisSpec && status.policiesEnforced !== undefined ? { policiesEnforced: status.policiesEnforced } : {};
 }
 
 /** What was seen in the cluster: of its inventory nothing new while it is not connected. */

@@ -1,13 +1,11 @@
 import type { Cluster } from '#api';
-import { isConditionTrue } from '#runtime';
 
-/**
- * Condition of a Cluster: its API server was seen to refuse by each of our admission policies what they must refuse.
- * Absent while that is not known.
- */
-export const POLICIES_ENFORCED = 'PoliciesEnforced';
+/** Whether a cluster was seen to enforce our admission policies, so that what they guard may be given there. */
+export type PolicyProof = 'enforced' | 'notEnforced' | 'unknown';
 
-/** Whether what the policies guard may be given on the cluster. */
-export function enforcesPolicies(cluster: Cluster | undefined): boolean {
-  return isConditionTrue(cluster?.status?.conditions, POLICIES_ENFORCED);
+/** As the Cluster says; unknown of one that is not there. */
+export function policyProof(cluster: Cluster | undefined): PolicyProof {
+  const { policiesEnforced } = cluster?.status ?? {};
+  if (policiesEnforced === undefined) return 'unknown';
+  return policiesEnforced ? 'enforced' : 'notEnforced';
 }

@@ -2,7 +2,7 @@ import { type ClusterAccess, type Cluster as ClusterObject, isPaused } from '#ap
 import { isConditionTrue, type KubeObject, keyOf, keyString, type Result } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
 import { KubeconfigError } from '../engagement/kubeconfig.ts';
-import { enforcesPolicies } from '../engagement/policies-enforced.ts';
+import { policyProof } from '../engagement/policies-enforced.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { anchoredAs, endpointOf, expiryOf, isAnchoredTo } from './access-objects.ts';
 import { type AccessScope, deleteSecret, ensureRole, report, secretKey } from './access-scope.ts';
@@ -35,7 +35,7 @@ export async function issue(
   const { endpoint: said, connection } = object.spec;
   if (!said && !connection.kubeconfig)
     return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
-  if (!enforcesPolicies(object))
+  if (policyProof(object) !== 'enforced')
     return await report(scope, access, { reason: POLICIES_NOT_INSTALLED, cluster }, signal);
   if (isByAgent(object)) return await leaveToAgent(scope, access, object, signal);
   const engaged = engagements.get(cluster);

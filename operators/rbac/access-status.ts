@@ -106,7 +106,7 @@ function messageOf({ spec, metadata, status }: ClusterAccess, { reason, cluster,
     case 'ClusterNotConnected':
       return `cluster ${cluster} is not connected: it is issued when it is`;
     case POLICIES_NOT_INSTALLED:
-      return `cluster ${cluster} is not proven to enforce the admission policies that guard people's accounts, see condition PoliciesEnforced of Cluster ${cluster}: it is issued when they are proven`;
+      return `cluster ${cluster} is not proven to enforce the admission policies that guard people's accounts, see Ready of Cluster ${cluster}: it is issued when they are proven`;
     case 'WaitingForAgent':
       return `the agent of cluster ${cluster} asks for the token`;
     case 'Uninstalled':

@@ -10,7 +10,7 @@ import {
   type Result,
   type Watched,
 } from '#runtime';
-import { enforcesPolicies } from '../engagement/policies-enforced.ts';
+import { policyProof } from '../engagement/policies-enforced.ts';
 import { boundTo, endpointOf } from './access-objects.ts';
 import { mint } from './access-secret.ts';
 import { accessSecretName, accountName } from './account.ts';
@@ -87,7 +87,7 @@ async function look(
   const word = issuedByAgent(access);
   if (deletionTimestamp !== undefined || (!prepared && !word)) return undefined;
   if (scope.people.standing(access) !== 'granted') return undefined;
-  if (!word && !enforcesPolicies(place.object)) return undefined; // the hub's operator says so
+  if (!word && policyProof(place.object) !== 'enforced') return undefined; // the hub's operator says so
   if (!done) return 'later';
   if (word?.reason === ANCHOR_DELETED) return undefined; // the hub's operator is about to say that it is over
   const [conflict] = place.accounts.conflicts(uid, account);

@@ -72,6 +72,13 @@ export class EngagedPeople {
     return ![...accountsOf(binding), ...left].some(account => this.queue.has(accountKey(account)));
   }
 
+  /** Somebody whom a binding names has no account. */
+  lacks(binding: RoleTemplateBinding): boolean {
+    const { people, cluster } = this.#options;
+    if (people.isLocal(cluster.name)) return false;
+    return accountsOf(binding).some(name => !this.#parts.accounts.get({ namespace: USERS_NAMESPACE, name }));
+  }
+
   /** What the cluster refuses of the accounts that a binding is waiting for. */
   refused(binding: RoleTemplateBinding): Obstacle | undefined {
     const { cluster, refusals } = this.#options;

@@ -1,3 +1,4 @@
+import type { RoleTemplateBinding } from '#api';
 import {
   type Cluster,
   Controller,
@@ -127,11 +128,18 @@ export class EngagedAccess {
     return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure.obstacle(place);
   }
 
-  /** What of the template in the place is not given, since the cluster's admission policies are not proven. */
-  withheld(template: string): Obstacle | undefined {
+  /**
+   * Something of a binding is not given, since the cluster's admission policies are not proven: why, once it is known
+   * that they are not enforced.
+   */
+  withheld(binding: RoleTemplateBinding): { readonly obstacle: Obstacle | undefined } | undefined {
     const { guards, says } = this.#options;
     const { name } = this.cluster;
-    return guards.areProven(name) || !isGuardedTemplate(says.book, template) ? undefined : withheld(name, template);
+    const { roleTemplateName: template } = binding.spec;
+    const proof = guards.proof(name);
+    if (proof === 'enforced') return undefined;
+    if (!isGuardedTemplate(says.book, template) && !this.people.lacks(binding)) return undefined;
+    return { obstacle: proof === 'notEnforced' ? withheld(name, template) : undefined };
   }
 
   /** Starts when both sides have been read completely. Ends with the cluster, or earlier when `stop` aborts. */

@@ -33,13 +33,14 @@ export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding
   const role = binding.spec.roleTemplateName;
   const [conflict, ...more] = engaged.conflicts(place, role);
   const message = conflict && `${conflict.message}${more.length === 0 ? '' : ` (and ${more.length} more)`}`;
-  const confirmed = engaged.isDone(place, role) && engaged.people.isDone(binding);
+  const done = engaged.isDone(place, role) && engaged.people.isDone(binding);
   const conflicting = message === undefined ? undefined : { reason: 'Conflict', message };
+  const withheld = binding.metadata.deletionTimestamp ? undefined : engaged.withheld(binding);
   // said once all is done that may be: what was to be taken has been taken
-  const isWithheld = confirmed && !binding.metadata.deletionTimestamp;
+  const why = done ? withheld?.obstacle : undefined;
   return {
-    confirmed,
-    obstacle: conflicting ?? (isWithheld ? engaged.withheld(role) : undefined),
+    confirmed: done && (!withheld || why !== undefined),
+    obstacle: conflicting ?? why,
     refused: engaged.refused(place, role) ?? engaged.people.refused(binding),
   };
 }

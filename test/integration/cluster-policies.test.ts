@@ -207,7 +207,7 @@ describe('a kubeconfig of few rights', () => {
 
     const { message } = await eventually(
       async () => {
-        const now = await clusters.condition('edge-2', 'PoliciesEnforced');
+        const now = await clusters.condition('edge-2', 'Ready');
         return now?.message.includes('policy-probe') ? now : undefined;
       },
       { timeoutMs: 60_000, what: 'the Cluster says which right is missing to prove the policies' },

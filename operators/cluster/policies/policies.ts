@@ -1,3 +1,4 @@
+import { USERS_NAMESPACE } from '#api';
 import {
   ApiError,
   type Client,
@@ -26,6 +27,8 @@ export interface PoliciesOptions {
   readonly clock: Clock;
   /** [that of the connection] */
   readonly fieldManager?: string;
+  /** The cluster is the hub, where nobody has an account: what guards accounts need not be proven there. */
+  readonly isLocal?: boolean;
   /** What a person does about a missing right [as for a kubeconfig]. */
   readonly howToGrant?: string;
   /** Told when {@link PoliciesInPlace.state} has changed. */
@@ -73,7 +76,7 @@ export class PoliciesInPlace {
     this.#client = cluster.client.as(fieldManager);
     const whose = { owner: { kind: 'cluster', name, uid: owner.cluster }, cluster: name, hub: owner.hub };
     this.#wanted = desiredPolicies(whose);
-    const policies = provablePolicies();
+    const policies = provablePolicies().filter(({ probe }) => !options.isLocal || probe.namespace !== USERS_NAMESPACE);
     const probes = policies.map(({ probe }) => probe);
     this.#probeObjects = probeObjects(probes, { ...whose, owner: { ...whose.owner, kind: 'Cluster' } });
     const { clock } = options;
