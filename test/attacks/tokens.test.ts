@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ClusterAccessResource, LABEL_PROJECT, USERS_NAMESPACE } from '#api';
+import { ClusterAccessResource, LABEL_PROJECT, SYSTEM_NAMESPACE, USERS_NAMESPACE } from '#api';
 import { RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accountName } from '../../operators/rbac/account.ts';
-import { core, get, post, remove, tokenRequest } from '../integration/agent-requests.ts';
-import { isAccepted, NAMESPACES, RBAC } from '../integration/policy-hub.ts';
+import { core, get, named, post, remove, tokenRequest } from '../integration/agent-requests.ts';
+import { isAccepted, isRefused, NAMESPACES, RBAC } from '../integration/policy-hub.ts';
 import { AccessFleet, group, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
 import { TokenUser, type UserRequest } from '../support/token-user.ts';
-import { asAdmin, enforced, failingClosed, isGuarded, policiesOnEdge } from './guard.ts';
+import { asAdmin, enforced, failingClosed, isGuarded, policiesOnEdge, without } from './guard.ts';
 import { answers, as, holderOf, unboundHolder } from './kubeconfigs.ts';
 import { giveEverywhere, moveBack, ON_NAMESPACES, relabel } from './peopled-cluster.ts';
 
@@ -136,6 +136,41 @@ describe('tokens of accounts that no access gives', () => {
     const spec = { serviceAccountName: ALICE, containers: [{ name: 'c', image: 'example.com/c' }] };
     const request = post(core(USERS_NAMESPACE, 'pods'), { metadata: { name: 'as-alice' }, spec });
     await isGuarded(fleet.fleet.edge(), attack(request));
+  });
+});
+
+// It may write what policies refuse, so that dry runs as it show whether they are enforced.
+describe('the account that the policies are probed as', () => {
+  const PROBE = 'policy-probe';
+  const guards = ['paddock-policy-probe'];
+  const secret = {
+    metadata: { name: 'stolen', annotations: { 'kubernetes.io/service-account.name': PROBE } },
+    type: 'kubernetes.io/service-account-token',
+  };
+  const pod = {
+    metadata: { name: 'as-probe' },
+    spec: { serviceAccountName: PROBE, containers: [{ name: 'c', image: 'example.com/c' }] },
+  };
+
+  test.each<readonly [what: string, request: UserRequest]>([
+    ['asks for its token', tokenRequest({ namespace: SYSTEM_NAMESPACE, account: PROBE, name: '' })],
+    ['has its token written into a Secret', post(core(SYSTEM_NAMESPACE, 'secrets'), secret)],
+    ['runs a pod as it', post(core(SYSTEM_NAMESPACE, 'pods'), pod)],
+  ])('an editor of paddock-system %s', async (_what, request) => {
+    await isGuarded(fleet.fleet.edge(), { who: eddy, request, guards });
+  });
+
+  test('who may impersonate it writes nothing by it', async () => {
+    const request = as(`system:serviceaccount:${SYSTEM_NAMESPACE}:${PROBE}`, post(NAMESPACES, named('taken')));
+    isRefused(await eddy.send(request), /'paddock-policy-probe'.*its requests are dry runs/);
+    await without(fleet.fleet.edge(), guards, async takeAway => {
+      const isMade = async () => {
+        await takeAway();
+        return (await eddy.send(request)).status === 201;
+      };
+      await eventually(isMade, { ...WITHIN, what: 'the namespace is made without the policy' });
+    });
+    await asAdmin(fleet.fleet.edge(), remove(`${NAMESPACES}/taken`));
   });
 });
 
