@@ -59,6 +59,8 @@ export interface EngagedOptions {
 }
 
 const BACKOFF_MS = [5, 30_000] as const;
+/** A cluster that enforces its policies is proven within a second or two of its connection. */
+const PROOF_MS = 5_000;
 /** How soon it is asked again whether a namespace has the pod security that its project asks for. */
 const EXPOSED_RETRY_MS = 2_000;
 
@@ -173,6 +175,8 @@ export class EngagedAccess {
     const isSettled = () => queues.every(queue => queue.idle && queue.delayed === 0);
     do await Promise.all(queues.map(queue => queue.whenIdle()));
     while (!isSettled() && !ends.aborted && (await pause(100, ends)));
+    // otherwise each role would be written without what the policies guard, and a moment later with it
+    await this.#options.guards.whenKnown(this.cluster.name, PROOF_MS, ends);
     if (ends.aborted) return;
     this.#phase = 'granting';
     this.#addAll();

@@ -6,11 +6,13 @@ import type { Obstacle } from './binding-status.ts';
 /** Reason of Ready, where what a binding or an access gives waits for the cluster's admission policies. */
 export const POLICIES_NOT_INSTALLED = 'PoliciesNotInstalled';
 
+type Clusters = Pick<Watched<ClusterObject>, 'get' | 'subscribe'>;
+
 /** Whether clusters enforce the admission policies, as their Clusters say. */
 export class Guards {
-  readonly #clusters: Watched<ClusterObject>;
+  readonly #clusters: Clusters;
 
-  constructor(clusters: Watched<ClusterObject>) {
+  constructor(clusters: Clusters) {
     this.#clusters = clusters;
   }
 
@@ -21,6 +23,22 @@ export class Guards {
   /** What the policies guard may be given there. */
   areProven(cluster: string): boolean {
     return this.proof(cluster) === 'enforced';
+  }
+
+  /** Resolves when {@link proof} is known, after this time [ms], or when the signal aborts. */
+  async whenKnown(cluster: string, withinMs: number, signal: AbortSignal): Promise<void> {
+    const isKnown = () => this.proof(cluster) !== 'unknown';
+    if (isKnown()) return;
+    const ends = new AbortController();
+    const until = AbortSignal.any([signal, ends.signal]);
+    this.follow(cluster, () => isKnown() && ends.abort(), until);
+    const timer = setTimeout(() => ends.abort(), withinMs);
+    await new Promise<void>(resolve => {
+      if (until.aborted || isKnown()) resolve();
+      until.addEventListener('abort', () => resolve(), { once: true });
+    });
+    clearTimeout(timer);
+    ends.abort();
   }
 
   /** Calls back when {@link proof} has changed for this cluster, until the signal aborts. */
