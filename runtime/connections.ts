@@ -1,6 +1,7 @@
 import { createSecureContext, type SecureContext } from 'node:tls';
-import { Agent, type Dispatcher, ProxyAgent } from 'undici';
+import { Agent, type Dispatcher } from 'undici';
 import type { Endpoint } from './credentials.ts';
+import { proxyConnector } from './proxy.ts';
 
 /** What a stream ends with when its connection was given up for another: open it again there, nothing is wrong. */
 export class ConnectionMovedError extends Error {
@@ -59,7 +60,8 @@ function dispatcher({ proxyUrl }: Endpoint, tls: TlsOptions): Dispatcher {
   };
   const pool = { connections: null, pipelining: 1, keepAliveTimeout: KEEP_ALIVE_MS, allowH2: false };
   if (proxyUrl === undefined) return new Agent({ connect, ...pool });
-  return new ProxyAgent({ uri: proxyUrl, requestTls: { ...tls, timeout: CONNECT_TIMEOUT_MS }, ...pool });
+  const through = { proxyUrl, tls, timeoutMs: CONNECT_TIMEOUT_MS, keepAliveMs: TCP_KEEP_ALIVE_MS };
+  return new Agent({ connect: proxyConnector(through), ...pool });
 }
 
 /** Ends what is in flight and closes the sockets. */

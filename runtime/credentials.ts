@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
+import { withoutUserinfo } from './proxy.ts';
 
 /** Everything needed to open a connection to one API server as one user. */
 export interface Endpoint {
@@ -37,7 +38,8 @@ export function kubeConfigCredentials(config: KubeConfig): Credentials {
       const options: RequestOptions = {};
       await config.applyToHTTPSOptions(options);
       return {
-        server: cluster.server.replace(/\/+$/, ''),
+        // nothing is authenticated by a user in the address, and it would get into statuses
+        server: withoutUserinfo(cluster.server).replace(/\/+$/, ''),
         ...(cluster.proxyUrl ? { proxyUrl: cluster.proxyUrl } : {}),
         tls: tlsOf(options),
         headers: headersOf(options),

@@ -1,4 +1,4 @@
-export { parseObject } from './answers.ts';
+export { parseAnswer, parseObject } from './answers.ts';
 export { Backoff } from './backoff.ts';
 export { BOUNDS } from './bounds.ts';
 export { Cache, type InformerRequest } from './cache.ts';
@@ -21,6 +21,7 @@ export { Manager, type ManagerOptions, type Runnable } from './manager.ts';
 export { returnMemory, shareSmallBlocks } from './memory.ts';
 export { registry } from './metrics.ts';
 export { MESSAGE_LENGTH, named, printable } from './printable.ts';
+export { PROXY_SCHEMES, ProxyError, proxyErrorOf, withoutUserinfo } from './proxy.ts';
 export * from './quantity.ts';
 export { type AddOptions, type Priority, WorkQueue } from './queue.ts';
 export { type EventIntent, Recorder } from './recorder.ts';

@@ -162,7 +162,7 @@ export class Transport {
       if (response.status === 429) this.#limiter.overloaded();
       else this.#limiter.succeeded();
       this.#returns();
-      if (request.method !== 'GET') this.#options.afterWrite?.(request, response);
+      if (isWrite(request)) this.#options.afterWrite?.(request, response);
       return { response, used };
     } catch (error) {
       if (error instanceof ConnectionError || error instanceof AnswerError)
@@ -245,4 +245,9 @@ export class Transport {
 interface Exchanged {
   readonly response: HttpResponse;
   readonly used: Opened;
+}
+
+/** A dry run changes nothing. */
+function isWrite({ method, path }: HttpRequest): boolean {
+  return method !== 'GET' && !/[?&]dryRun=All(&|$)/.test(path);
 }

@@ -100,10 +100,16 @@ export interface ClusterEndpoint {
   url: string;
   /**
    * CA certificates that the server's certificate is checked against: base64, on one line, of one or more PEM
-   * CERTIFICATE blocks. Default: the CA of the cluster's kubeconfig if there is one, else the trusted roots of
-   * the person's machine.
+   * CERTIFICATE blocks. Default, unless systemRoots is true: the CA of the cluster's kubeconfig if it names one,
+   * else the trusted roots of the person's machine.
    */
   caBundle?: string;
+  /**
+   * Whether the server's certificate is checked against the trusted roots of the person's machine instead of a
+   * CA in the kubeconfig, as behind a load balancer with a public certificate. Excludes caBundle. Default:
+   * false.
+   */
+  systemRoots?: boolean;
 }
 /**
  * How often the cluster is asked for a sign of life, and when it counts as lost.
@@ -140,6 +146,12 @@ export interface ClusterStatus {
    * What kind of Kubernetes it is; kubernetes if none of the others was recognised.
    */
   distribution?: 'k3s' | 'rke2' | 'eks' | 'gke' | 'aks' | 'openshift' | 'kubernetes';
+  /**
+   * Whether the cluster was seen to enforce Paddock's admission policies: each refused the dry run that it must
+   * refuse. While it is not true, nothing is given on the cluster that only the policies hold within bounds: no
+   * rights on namespaces by a project, no accounts of people. Absent while it is not known. Example: true.
+   */
+  policiesEnforced?: boolean;
   /**
    * Time of the last heartbeat, by the hub's clock, when condition Connected last changed. It is not renewed
    * while nothing changes.

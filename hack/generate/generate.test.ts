@@ -44,8 +44,9 @@ describe('the generated files', () => {
 
 describe('a policy for downstreams', () => {
   const API = 'apiVersion: admissionregistration.k8s.io/v1';
-  const policy = (name: string) =>
-    `${API}\nkind: ValidatingAdmissionPolicy\nmetadata: {name: ${name}}\nspec: {matchConstraints: {resourceRules: [{resources: [pods]}]}}\n`;
+  const PROBE = 'method: POST\npath: /api/v1/pods\nbody: {}\nrules: []\n';
+  const policy = (name: string, probe = PROBE) =>
+    `${API}\nkind: ValidatingAdmissionPolicy\nmetadata: {name: ${name}, annotations: {paddock.dev/probe: ${JSON.stringify(probe)}}}\nspec: {matchConstraints: {resourceRules: [{resources: [pods]}]}}\n`;
   const binding = (name: string, of = name) =>
     `${API}\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {name: ${name}}\nspec: {policyName: ${of}}\n`;
   let folder: string;
@@ -72,6 +73,12 @@ describe('a policy for downstreams', () => {
 
   test.each([
     ['a name that is not reserved', [policy('membership')], 'begin it with paddock-'],
+    [
+      'a probe that has no rules',
+      [policy('paddock-a', 'method: POST\npath: /api\nbody: {}\n')],
+      'needs the annotation',
+    ],
+    ['no probe', [policy('paddock-a').replace('paddock.dev/probe', 'other')], 'needs the annotation'],
     ['something else', ['apiVersion: v1\nkind: ConfigMap\n'], 'move anything else elsewhere'],
     ['a binding without its policy', [policy('paddock-a'), binding('paddock-b')], 'paddock-b must be of the policy'],
     [

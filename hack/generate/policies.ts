@@ -5,6 +5,8 @@ import * as yaml from 'js-yaml';
 const POLICY = 'ValidatingAdmissionPolicy';
 const BINDING = 'ValidatingAdmissionPolicyBinding';
 const API = 'admissionregistration.k8s.io/v1';
+/** On a policy: the request that proves that the policy is enforced, as YAML. */
+const PROBE = 'paddock.dev/probe';
 
 const NOTICE =
   '// Generated from manifests/downstream/ by hack/generate. Do not edit: change the YAML and run it again.';
@@ -21,7 +23,7 @@ interface Constraints {
 interface Document {
   readonly apiVersion?: string;
   readonly kind?: string;
-  readonly metadata?: { readonly name?: string };
+  readonly metadata?: { readonly name?: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec?: { readonly matchConstraints?: Constraints; readonly policyName?: string };
 }
 
@@ -53,8 +55,18 @@ function parse(text: string, file: string) {
     if (apiVersion !== API || (kind !== POLICY && kind !== BINDING) || spec === undefined)
       throw new Error(`${file} must hold policies and bindings of ${API} only; move anything else elsewhere`);
     if (!name.startsWith('paddock-')) throw new Error(`${file} names a policy "${name}": begin it with paddock-`);
-    return { kind, name, spec: { ...spec, ...constraints(spec.matchConstraints) } };
+    const probe = kind === POLICY ? { probe: probeOf(name, metadata?.annotations?.[PROBE]) } : {};
+    return { kind, name, spec: { ...spec, ...constraints(spec.matchConstraints) }, ...probe };
   });
+}
+
+function probeOf(policy: string, text: string | undefined): object {
+  const missing = `policy ${policy} needs the annotation ${PROBE} with method, path, body and rules: a request that RBAC allows by the rules and that this policy alone refuses`;
+  if (text === undefined) throw new Error(missing);
+  const { method, path, body, rules, namespace } = Object(yaml.load(text));
+  const isWhole = (method === 'POST' || method === 'PATCH') && typeof path === 'string' && body && Array.isArray(rules);
+  if (!isWhole) throw new Error(missing);
+  return { method, path, body, rules, ...(namespace === undefined ? {} : { namespace }) };
 }
 
 /** What the API server fills in, so that what it stores can be compared. */

@@ -67,6 +67,11 @@ export class OwnCluster implements Runnable {
     return policies === 'inPlace' ? undefined : policies;
   }
 
+  /** Whether the cluster was seen to enforce its admission policies. */
+  get policiesProven(): boolean {
+    return this.#policies?.state === 'inPlace';
+  }
+
   /** Whether nothing is known yet that {@link problem} could tell. */
   get settling(): boolean {
     return this.problem === undefined && this.#policies?.state === undefined;
@@ -82,6 +87,7 @@ export class OwnCluster implements Runnable {
     const request = { method: 'GET', path: '/readyz', timeoutMs, maxBytes: BOUNDS.probeBytes, signal } as const;
     const outcome = await this.#probe.transport.request(request).then(outcomeOfAnswer, outcomeOfError);
     if (outcome.kind === 'healthy') void this.#policies?.heard();
+    else this.#policies?.doubt(); // its API server may come back with other flags
     return outcome.kind === 'healthy' ? undefined : outcome.message;
   }
 

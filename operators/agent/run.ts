@@ -176,13 +176,14 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     report: async signal => {
       // a server that says nothing must not keep the heartbeat that tells of it
       const unhealthy = await cluster.unhealthy(Math.min(READYZ_MS, intervalMs()), signal);
-      const { problem, settling } = cluster;
+      const { problem, settling, policiesProven } = cluster;
       const { report } = handBack;
       return {
         version: options.version,
         ...(unhealthy ? { unhealthy } : {}),
         ...(problem ? { problem } : {}),
         ...(settling ? { settling } : {}),
+        ...(policiesProven ? { policiesProven } : {}),
         ...(report ? { handBack: report } : {}),
       };
     },

@@ -268,4 +268,22 @@ describe('an agent that has just been started', () => {
     stage.beat();
     expect(claim()).toBe('ours');
   });
+
+  test('says whether the policies are proven; one of an earlier version does not', () => {
+    const stage = new Stage();
+    const policies = () => stage.session.observation.policies;
+    const problem = { reason: 'PoliciesNotInstalled', message: 'let through', terminal: false } as const;
+    const other = { reason: 'Engaging', message: 'another writes', terminal: false } as const;
+
+    for (const [report, said] of [
+      [{ settling: true }, undefined],
+      [{ problem }, problem],
+      [{ policiesProven: true }, 'inPlace'],
+      [{ problem: other }, undefined],
+      [{}, undefined],
+    ] as const) {
+      stage.beat(report);
+      expect(policies()).toEqual(said);
+    }
+  });
 });

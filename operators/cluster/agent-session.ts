@@ -44,12 +44,14 @@ export class AgentSession {
 
   get observation(): Observation {
     const { connected } = this.#monitor.health;
-    const { problem, settling, version, replicas } = this.#lease ? reportOf(this.#lease) : {};
+    const { problem, settling, version, replicas, policiesProven } = this.#lease ? reportOf(this.#lease) : {};
     const heard = this.#lastHeartbeatAt !== undefined;
     const claim = problem ?? (settling ? undefined : 'ours');
+    const policies = problem?.reason === 'PoliciesNotInstalled' ? problem : policiesProven ? 'inPlace' : undefined;
     return {
       ...(connected ? { connected } : {}),
       ...(heard && claim ? { claim } : {}),
+      ...(heard && policies ? { policies } : {}),
       ...(heard && version !== undefined ? { agent: { version, replicas: replicas ?? 1 } } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
     };

@@ -19,13 +19,25 @@ export function nameOf({ server = 'the hub' }: Connection): string {
   return server;
 }
 
+/** Why a kubeconfig is not used; the reason is that of Connected. */
+export interface Refusal {
+  readonly reason: string;
+  readonly message: string;
+}
+
 /** What the spec and its Secret say about the connection. */
 export type ConnectionState =
   | { readonly kind: 'usable'; readonly connection: Connection }
   /** Nothing is opened from here: the agent's heartbeats are waited for. */
   | { readonly kind: 'agent'; readonly connection: AgentConnection }
   /** There is none to open; the condition says why. */
-  | { readonly kind: 'none'; readonly connected: ConditionIntent; readonly stalled?: ConditionIntent }
+  | {
+      readonly kind: 'none';
+      readonly connected: ConditionIntent;
+      readonly stalled?: ConditionIntent;
+      /** There is a kubeconfig that can't be used: a connection that works by the one before goes on. */
+      readonly refusal?: Refusal;
+    }
   /** Not known yet: the Secret has not been read. */
   | { readonly kind: 'pending' };
 
@@ -58,7 +70,7 @@ export function resolveConnection(cluster: Cluster, sources: ConnectionSources):
     const { credentials, hash, server } = readKubeconfigSecret(secret, reference);
     return usable(cluster, { credentials, hash, server });
   } catch (error) {
-    if (error instanceof KubeconfigError) return without('False', error.reason, error.message);
+    if (error instanceof KubeconfigError) return without(error);
     throw error;
   }
 }
@@ -91,8 +103,9 @@ function heartbeatOf({ spec }: Cluster): { intervalMs: number; timeoutMs: number
   return { intervalMs: parseDuration(interval), timeoutMs: parseDuration(timeout) };
 }
 
-function without(status: 'False' | 'Unknown', reason: string, message: string): ConnectionState {
-  return { kind: 'none', connected: { type: 'Connected', status, reason, message } };
+function without({ reason, message, isMissing }: KubeconfigError): ConnectionState {
+  const connected: ConditionIntent = { type: 'Connected', status: 'False', reason, message };
+  return { kind: 'none', connected, ...(isMissing ? {} : { refusal: { reason, message } }) };
 }
 
 function byAge(a: Cluster, b: Cluster): number {

@@ -20,6 +20,7 @@ import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
 import { FULL_PROJECTS } from '../membership/full-projects.ts';
 import { POLICY_KINDS } from './policies/kinds.ts';
+import { PROBE_ACCOUNT, PROBE_ROLE } from './policies/probe-account.ts';
 
 /**
  * The kinds that operators derive on a downstream, in the order in which they go when it is handed back: first what
@@ -62,7 +63,8 @@ export async function cleanPass(scope: CleanupScope): Promise<number> {
   const derived = await removeKinds(scope, scope.kinds);
   const accounts = scope.kinds.includes(ServiceAccounts) ? await removeUsersNamespace(scope) : 0;
   const released = await releaseNamespaces(scope);
-  return derived + accounts + released + (await removeKinds(scope, POLICY_KINDS));
+  const probes = await removeProbeAccount(scope);
+  return derived + accounts + released + probes + (await removeKinds(scope, POLICY_KINDS));
 }
 
 async function removeKinds(scope: CleanupScope, kinds: readonly ResourceType[]): Promise<number> {
@@ -82,6 +84,22 @@ async function removeUsersNamespace(scope: CleanupScope): Promise<number> {
   if (!found || found.metadata?.deletionTimestamp || !isDerived(found, scope)) return 0;
   await remove(scope, Namespaces, found);
   return 1;
+}
+
+/** In `paddock-system`, which may stay: the account that the policies are probed as, and its binding. */
+async function removeProbeAccount(scope: CleanupScope): Promise<number> {
+  const { client, signal } = scope;
+  let found = 0;
+  for (const [type, name] of [
+    [RoleBindings, PROBE_ROLE],
+    [ServiceAccounts, PROBE_ACCOUNT.name],
+  ] as const) {
+    const object = await client.find<KubeObject>(type, { ...PROBE_ACCOUNT, name }, { signal, metadataOnly: true });
+    if (!object || object.metadata?.deletionTimestamp || !isDerived(object, scope)) continue;
+    await remove(scope, type, object);
+    found += 1;
+  }
+  return found;
 }
 
 /** Whether an object carries this hub's marks for the cluster. One label may have been stripped, the hub's uid not. */

@@ -6,6 +6,9 @@ import { NEW_KUBECONFIG_FAILS } from './trial.ts';
 /** What stalls a Cluster and is worth an event when it begins. */
 const STALLED_EVENTS = ['AlreadyClaimed', 'NamespaceConflict'];
 
+/** Reasons of a Connected that is True by the kubeconfig before. */
+const NOT_TAKEN = [NEW_KUBECONFIG_FAILS, 'KubeconfigInvalid', 'KubeconfigRefused'];
+
 /** The events that a change of status makes: none where nothing changed. */
 export function statusEvents(before: ClusterStatus | undefined, after: ClusterStatus): EventIntent[] {
   return [...connectionEvents(before, after), ...stalledEvents(before, after)];
@@ -14,8 +17,8 @@ export function statusEvents(before: ClusterStatus | undefined, after: ClusterSt
 function connectionEvents(before: ClusterStatus | undefined, after: ClusterStatus): EventIntent[] {
   const was = findCondition(before?.conditions, 'Connected');
   const is = findCondition(after.conditions, 'Connected');
-  if (is?.reason === NEW_KUBECONFIG_FAILS && was?.reason !== NEW_KUBECONFIG_FAILS)
-    return [{ type: 'Warning', reason: NEW_KUBECONFIG_FAILS, action: 'Reconnect', note: is.message }];
+  if (is?.status === 'True' && NOT_TAKEN.includes(is.reason) && was?.reason !== is.reason)
+    return [{ type: 'Warning', reason: is.reason, action: 'Reconnect', note: is.message }];
   if (!is || (was?.status === 'True') === (is.status === 'True')) return [];
   if (is.status === 'True') return [{ type: 'Normal', reason: 'Connected', action: 'Probe', note: is.message }];
   return [{ type: 'Warning', reason: 'Disconnected', action: 'Probe', note: `${is.reason}: ${is.message}` }];

@@ -6,6 +6,7 @@ const START = { server: 'https://edge', timeoutMs: 15_000, answered: false, assu
 
 const healthy: Outcome = { kind: 'healthy' };
 const silent: Outcome = { kind: 'silent', message: 'connection refused' };
+const byProxy: Outcome = { ...silent, proxy: 'proxy:3128' };
 const unhealthy: Outcome = { kind: 'unhealthy', message: 'failing checks: etcd' };
 const rejected: Outcome = { kind: 'rejected', reason: 'Unauthorized', message: 'no' };
 
@@ -149,5 +150,24 @@ describe('a connection that changes', () => {
     const health = healthAfter({}, [2, healthy]);
 
     expect(retimed(health, START.timeoutMs, 10_000)).toBe(health);
+  });
+});
+
+describe('a proxy that is at fault', () => {
+  test.each([
+    ['Unreachable', healthAfter({}, [1, byProxy])],
+    ['HeartbeatLost', healthAfter({}, [1, healthy], [20, byProxy])],
+  ])('is named instead of the server: %s', (reason, { connected, server }) => {
+    expect(connected).toMatchObject({
+      status: 'Unknown',
+      reason,
+      message: expect.stringContaining('proxy proxy:3128'),
+    });
+    expect(connected?.message).not.toContain(server);
+  });
+
+  test('is named no more when the server itself is silent', () => {
+    const { connected } = healthAfter({}, [1, byProxy], [2, silent]);
+    expect(connected?.message).not.toContain('proxy');
   });
 });

@@ -20,6 +20,8 @@ export interface Health {
   readonly unhealthySince?: number;
   /** Why the last probe was not answered. */
   readonly cause?: string;
+  /** The proxy that is at fault for it. */
+  readonly proxy?: string;
   /** The last answer was a rejection that has not come twice in a row yet. */
   readonly doubted?: boolean;
 }
@@ -32,7 +34,7 @@ export function startHealth(start: HealthStart, now: number): Health {
 
 /** The health after one more probe. */
 export function observe(health: Health, outcome: Outcome, now: number): Health {
-  const { unhealthySince, cause: _cause, doubted: _doubted, ...rest } = health;
+  const { unhealthySince, cause: _cause, proxy: _proxy, doubted: _doubted, ...rest } = health;
   switch (outcome.kind) {
     case 'healthy':
       return { ...rest, answered: true, lastSignAt: now, connected: connected(health) };
@@ -47,8 +49,11 @@ export function observe(health: Health, outcome: Outcome, now: number): Health {
       if (thoughtConnected(health) && !health.doubted) return { ...health, lastSignAt: now, doubted: true };
       return { ...rest, lastSignAt: now, connected: { type: 'Connected', status: 'False', reason, message } };
     }
-    case 'silent':
-      return silent({ ...health, cause: outcome.message }, now);
+    case 'silent': {
+      const { message, proxy } = outcome;
+      const { proxy: _before, ...others } = health;
+      return silent({ ...others, cause: message, ...(proxy === undefined ? {} : { proxy }) }, now);
+    }
   }
 }
 
@@ -70,7 +75,7 @@ export function resume(health: Health, now: number): Health {
 
 /** The health of a cluster that has just answered over another connection. */
 export function moved(health: Health, server: string, now: number): Health {
-  const { cause: _cause, doubted: _doubted, ...rest } = health;
+  const { cause: _cause, proxy: _proxy, doubted: _doubted, ...rest } = health;
   const there = { ...rest, server, answered: true, lastSignAt: now };
   return health.connected?.status === 'True' ? { ...there, connected: connected(there) } : there;
 }
@@ -107,10 +112,23 @@ function silent(health: Health, now: number): Health {
   return firstTry ? { ...health, connected: lost(health) } : expire(health, now);
 }
 
-function lost({ server, answered, timeoutMs, cause = 'timed out' }: Health): ConditionIntent {
+function lost(health: Health): ConditionIntent {
+  const { server, answered, timeoutMs, cause = 'timed out', proxy } = health;
+  if (proxy !== undefined) return lostBy(proxy, { answered, timeoutMs, cause });
   const advice = 'check the address, the network between it and the hub, and that its API server runs';
   const [reason, what] = answered
     ? ['HeartbeatLost', `no heartbeat from ${server} for ${timeoutMs / 1000} s`]
     : ['Unreachable', `${server} has never answered`];
+  return { type: 'Connected', status: 'Unknown', reason, message: `${what}: ${cause}; ${advice}` };
+}
+
+function lostBy(
+  proxy: string,
+  { answered, timeoutMs, cause }: Pick<Health, 'answered' | 'timeoutMs'> & { readonly cause: string },
+): ConditionIntent {
+  const advice = 'check proxy-url in the kubeconfig, and that the proxy runs and lets the hub through';
+  const [reason, what] = answered
+    ? ['HeartbeatLost', `no heartbeat through the proxy ${proxy} for ${timeoutMs / 1000} s`]
+    : ['Unreachable', `the proxy ${proxy} has never let a connection to the cluster through`];
   return { type: 'Connected', status: 'Unknown', reason, message: `${what}: ${cause}; ${advice}` };
 }

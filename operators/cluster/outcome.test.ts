@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { AnswerError, ConnectionError } from '#runtime';
+import { AnswerError, ConnectionError, ProxyError } from '#runtime';
 import { outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 
 const failed = (code: string, message = 'it failed') =>
@@ -69,6 +69,16 @@ describe('no answer', () => {
       expect(outcomeOfError(failed(code))).toMatchObject({ kind: 'rejected', reason: 'TLSInvalid' });
     },
   );
+
+  test.each<readonly [cause: unknown, message: string]>([
+    [Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' }), 'connection refused'],
+    [new Error('x'), 'it answers 407'],
+  ])('of a proxy is told of the proxy: %s', (cause, message) => {
+    const proxy = new ProxyError('proxy:3128', 'it answers 407', { cause });
+    const error = new ConnectionError('GET https://edge/readyz: no answer', { cause: proxy });
+
+    expect(outcomeOfError(error)).toEqual({ kind: 'silent', message, proxy: 'proxy:3128' });
+  });
 
   test('in a handshake that hangs is a time-out, not TLSInvalid', () => {
     expect(outcomeOfError(failed('ERR_TLS_HANDSHAKE_TIMEOUT'))).toEqual({ kind: 'silent', message: 'timed out' });

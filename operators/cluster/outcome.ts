@@ -1,4 +1,4 @@
-import { AnswerError, ConnectionError, errorMessage, named, printable } from '#runtime';
+import { AnswerError, ConnectionError, errorMessage, named, type ProxyError, printable, proxyErrorOf } from '#runtime';
 
 /** What came of one GET /readyz. Messages hold nothing that differs from probe to probe of one failure. */
 export type Outcome =
@@ -7,8 +7,8 @@ export type Outcome =
   | { readonly kind: 'unhealthy'; readonly message: string }
   /** The server does not accept us, or we do not accept the server. */
   | { readonly kind: 'rejected'; readonly reason: 'Unauthorized' | 'TLSInvalid'; readonly message: string }
-  /** Nothing that could be called an answer. */
-  | { readonly kind: 'silent'; readonly message: string };
+  /** Nothing that could be called an answer; `proxy` is the one that is at fault. */
+  | { readonly kind: 'silent'; readonly message: string; readonly proxy?: string };
 
 /** A server has some dozens of checks: as much of its answer is read, as many are named, and this of each name. */
 const READ = 64 * 1024;
@@ -40,6 +40,8 @@ export function outcomeOfAnswer({ status, body }: { status: number; body: string
 /** The meaning of a GET /readyz that threw. */
 export function outcomeOfError(error: unknown): Outcome {
   if (error instanceof AnswerError) return { kind: 'unhealthy', message: `GET /readyz: ${error.problem}` };
+  const proxy = proxyErrorOf(error);
+  if (proxy) return { kind: 'silent', message: proxyCause(proxy), proxy: proxy.proxy };
   const code = error instanceof ConnectionError ? error.code : '';
   const silence = SILENT_CAUSES[code];
   if (silence !== undefined) return { kind: 'silent', message: silence };
@@ -90,6 +92,12 @@ const SILENT_CAUSES: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'no route to host',
   ENETUNREACH: 'no route to host',
 };
+
+/** Of a proxy that can't be reached what is said of a server, else what it answered. */
+function proxyCause({ why, cause }: ProxyError): string {
+  const { code } = Object(cause);
+  return SILENT_CAUSES[String(code)] ?? why;
+}
 
 function silentCause(error: unknown): string {
   const cause = innermost(error);

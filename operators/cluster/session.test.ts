@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { type Clock, silentLogger, systemClock } from '#runtime';
+import { type Clock, keyOf, resourcePath, silentLogger, systemClock } from '#runtime';
 import { eventually } from '../../test/support/eventually.ts';
 import type { Connection } from './connection.ts';
-import { desiredPolicies } from './policies/desired.ts';
+import { desiredPolicies, provablePolicies } from './policies/desired.ts';
+import { probeObjects } from './policies/probe-account.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 type Answer = (response: ServerResponse, request: IncomingMessage) => void;
@@ -47,6 +48,32 @@ const policies = Object.fromEntries(
   ]),
 );
 
+/** The account that the policies are probed as is there, too, and each refuses its probe. */
+const provable = provablePolicies();
+const account = Object.fromEntries(
+  probeObjects(
+    provable.map(({ probe }) => probe),
+    whose,
+  ).map(({ type, object }) => {
+    const { namespace, name } = keyOf(object);
+    return [resourcePath(type, namespace, name), json(object)];
+  }),
+);
+
+const probed: Answer = (response, request) => {
+  let text = '';
+  request.on('data', chunk => {
+    text += chunk;
+  });
+  request.on('end', () => {
+    const isOf = ({ probe }: (typeof provable)[number]) =>
+      request.url === `${probe.path}?dryRun=All` && text === JSON.stringify(probe.body);
+    const { name = '' } = provable.find(isOf) ?? {};
+    const message = `ValidatingAdmissionPolicy '${name}' with binding '${name}' denied request: no`;
+    json({ kind: 'Status', reason: 'Invalid', code: 422, message }, 422)(response, request);
+  });
+};
+
 const kubeSystem = json({ kind: 'Namespace', metadata: { name: 'kube-system', uid: 'edge-uid' } });
 const forbidden = json({ kind: 'Status', reason: 'Forbidden', message: 'configmaps "claim" is forbidden' }, 403);
 
@@ -55,6 +82,7 @@ beforeEach(async () => {
   sessions = [];
   answers = {
     ...policies,
+    ...account,
     '/readyz': response => response.end('ok'),
     '/version': json({ gitVersion: 'v1.34.4+k3s1' }),
     '/api/v1/namespaces/kube-system': kubeSystem,
@@ -63,6 +91,7 @@ beforeEach(async () => {
   };
   server = createServer((request, response) => {
     const path = request.url?.split('?')[0] ?? '';
+    if (request.url?.endsWith('?dryRun=All')) return probed(response, request);
     requests.push(`${request.method} ${path}`);
     const answer = answers[path];
     if (answer) answer(response, request);
@@ -365,6 +394,26 @@ describe('a session that is given another connection', () => {
     await until('a probe', () => requests.filter(request => request === 'GET /readyz').length > probes + 2);
     expect(requests.filter(request => request === 'GET /version')).toHaveLength(1);
     expect(session.observation.connected?.status).toBe('True');
+  });
+
+  test('goes on while the Secret holds a kubeconfig that is refused, and says so; not once it is lost', async () => {
+    const refusal = { reason: 'KubeconfigRefused', message: 'Secret c-edge-1/edge-1: user.exec is not accepted' };
+    const session = openSession();
+    expect(session.refuse(refusal, 'cluster-uid')).toBe(false); // nothing is known of it yet
+    await until('the claim', () => session.observation.claim === 'ours');
+
+    expect(session.refuse(refusal, 'another-uid')).toBe(false);
+    expect(session.refuse(refusal, 'cluster-uid')).toBe(true);
+
+    expect(session.observation).toMatchObject({
+      claim: 'ours',
+      connected: { status: 'True', reason: 'KubeconfigRefused', message: expect.stringContaining(refusal.message) },
+    });
+    expect(session.adopt(connectionTo(server), 'cluster-uid')).toBe(true);
+    expect(session.observation.connected?.reason).toBe('Connected');
+    answers['/readyz'] = json({}, 401);
+    await until('the loss', () => session.observation.connected?.status === 'False');
+    expect(session.refuse(refusal, 'cluster-uid')).toBe(false);
   });
 
   test('can not go on for another Cluster, another kind of connection, or by one that does not work', async () => {

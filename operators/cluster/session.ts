@@ -10,7 +10,7 @@ import {
 } from '#runtime';
 import { AlreadyClaimedError, assertClaim, type ConfigMap } from '../engagement/claim.ts';
 import type { Problem } from '../engagement/heartbeat.ts';
-import { type Connection, nameOf } from './connection.ts';
+import { type Connection, nameOf, type Refusal } from './connection.ts';
 import type { Engagement } from './engagement.ts';
 import {
   type ClaimRequest,
@@ -26,7 +26,8 @@ import { Inventory, type InventoryState } from './inventory/inventory.ts';
 import { HealthMonitor } from './monitor.ts';
 import { type Outcome, outcomeOfAnswer, outcomeOfError } from './outcome.ts';
 import { PoliciesInPlace } from './policies/policies.ts';
-import { Trial, withTrialProblem } from './trial.ts';
+import type { PoliciesState } from './policies/state.ts';
+import { Trial, withRefusal, withTrialProblem } from './trial.ts';
 
 /** What a session has learnt; what it has not is left out, and then the status stays as it was. */
 export interface Observation {
@@ -39,6 +40,8 @@ export interface Observation {
   readonly lastHeartbeatAt?: number;
   /** Known only while the claim is ours. */
   readonly inventory?: InventoryState;
+  /** Whether the cluster enforces its admission policies; known only while the claim is ours. */
+  readonly policies?: Exclude<PoliciesState, undefined>;
 }
 
 export interface SessionOptions {
@@ -68,6 +71,8 @@ export class Session {
   #wake = new AbortController();
   /** The connection in use. */
   #connection: Connection;
+  /** Why the kubeconfig that is there now is not tried. */
+  #refusal: Refusal | undefined;
   /** Another connection that is tried beside it. */
   #trial: Trial | undefined;
   readonly #cluster: ClusterConnection;
@@ -101,13 +106,15 @@ export class Session {
   }
 
   get observation(): Observation {
-    const connected = withTrialProblem(this.#monitor.health.connected, this.#trial?.problem);
+    const { connected: seen } = this.#monitor.health;
+    const connected = withRefusal(withTrialProblem(seen, this.#trial?.problem), this.#refusal);
     return {
       ...(connected && !this.#waiting ? { connected } : {}),
       ...(this.#identity ? { identity: this.#identity } : {}),
       ...(this.#verdict ? { claim: this.#verdict } : {}),
       ...(this.#lastHeartbeatAt === undefined ? {} : { lastHeartbeatAt: this.#lastHeartbeatAt }),
       ...(this.#inventory && this.#claim === 'ours' ? { inventory: this.#inventory.state } : {}),
+      ...(this.#policies?.state && this.#claim === 'ours' ? { policies: this.#policies.state } : {}),
     };
   }
 
@@ -136,10 +143,24 @@ export class Session {
     if (!sameKind || uid !== this.#options.claim.owner.cluster) return false;
     const inUse = connection.hash === this.#connection.hash;
     if (!inUse && this.#monitor.health.connected?.status !== 'True') return false;
+    this.#refusal = undefined;
     this.#retime(connection);
     if (this.#trial?.connection.hash === connection.hash) return true;
     this.#trial?.stop();
     this.#trial = inUse ? undefined : this.#try(connection);
+    return true;
+  }
+
+  /**
+   * Goes on by the connection in use although the kubeconfig that is there now is refused. False when that one does not
+   * work, or is not by a kubeconfig, or is another Cluster's.
+   */
+  refuse(refusal: Refusal, uid: string | undefined): boolean {
+    if (this.#connection.server === undefined || uid !== this.#options.claim.owner.cluster) return false;
+    if (this.#monitor.health.connected?.status !== 'True') return false;
+    this.#trial?.stop();
+    this.#trial = undefined;
+    this.#refusal = refusal;
     return true;
   }
 
@@ -211,11 +232,15 @@ export class Session {
   #learn(outcome: Outcome): void {
     this.#monitor.observe(outcome);
     if (outcome.kind === 'healthy') this.#lastHeartbeatAt = this.#options.clock.now();
-    else this.#doubts += 1; // what comes back may have been upgraded, or be another cluster
+    else {
+      this.#doubts += 1; // what comes back may have been upgraded, or be another cluster
+      this.#policies?.doubt();
+    }
   }
 
   #doubt(): void {
     this.#doubts += 1;
+    this.#policies?.doubt();
     if (this.#monitor.health.connected?.status === 'True') void this.#settle();
   }
 
@@ -255,6 +280,7 @@ export class Session {
     this.#guardClaim();
     this.#settledAt = doubts;
     await this.#guard();
+    await this.#policies?.known(SETTLE_MS);
   }
 
   /** Puts the policies in place, or looks whether they still are, where the cluster is ours and it is our turn. */
@@ -268,7 +294,11 @@ export class Session {
     const { clock, claim } = this.#options;
     const common = { cluster: this.#cluster, clock, onChange: () => this.#publish() };
     this.#inventory ??= new Inventory(common);
-    this.#policies ??= new PoliciesInPlace({ ...common, owner: claim.owner });
+    this.#policies ??= new PoliciesInPlace({
+      ...common,
+      owner: claim.owner,
+      isLocal: this.#connection.server === undefined,
+    });
   }
 
   /** Watches the claim: another's is reported at once, a deleted one is taken again. */

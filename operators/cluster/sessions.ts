@@ -74,6 +74,7 @@ export class Sessions {
     if (state.kind === 'pending' && namespace.state !== 'conflict') return current;
     const open = (state.kind === 'usable' || state.kind === 'agent') && namespace.state !== 'conflict';
     if (current && open && (goesOn(current, state, cluster) || isLossNews(current, cluster))) return current;
+    if (current && namespace.state !== 'conflict' && isKept(current, state, cluster)) return current;
     this.close(name);
     if (namespace.state === 'conflict') this.#engagements.drop(name); // its Lease is not ours to write
     if (state.kind === 'agent') this.#engagements.release(name, Promise.allSettled(this.#closing));
@@ -227,6 +228,12 @@ export class Sessions {
 function isLossNews({ observation: { connected } }: Session | AgentSession, { status }: Cluster): boolean {
   const told = findCondition(status?.conditions, 'Connected')?.status;
   return connected !== undefined && connected.status !== 'True' && told === 'True';
+}
+
+/** Whether the session goes on although the kubeconfig that is there now is refused. */
+function isKept(session: Session | AgentSession, state: ConnectionState, cluster: Cluster): boolean {
+  if (state.kind !== 'none' || !state.refusal || !(session instanceof Session)) return false;
+  return session.refuse(state.refusal, cluster.metadata.uid) || isLossNews(session, cluster);
 }
 
 /** Whether the session serves the connection as it is now; one by kubeconfig tries a new credential beside the old. */

@@ -354,3 +354,28 @@ describe('a new kubeconfig that fails while the one before works', () => {
     expect(isStatusCurrent(cluster, desiredStatus(inputs({ cluster, now: LATER })))).toBe(true);
   });
 });
+
+describe('whether policies are enforced', () => {
+  const problem = { reason: 'PoliciesNotInstalled', message: 'let through', terminal: false } as const;
+  const enforced = (observation: StatusInputs['observation'], cluster = aCluster()) =>
+    desiredStatus(inputs({ cluster, observation })).policiesEnforced;
+  const PROVEN = desiredStatus(inputs({ observation: { connected, identity, claim: 'ours', policies: 'inPlace' } }));
+
+  test.each<readonly [what: string, policies: StatusInputs['observation']['policies'], is: boolean | undefined]>([
+    ['proven', 'inPlace', true],
+    ['not proven', problem, false],
+    ['not known', undefined, undefined],
+  ])('is told as it is: %s', (_what, policies, is) => {
+    expect(enforced({ connected, claim: 'ours', ...(policies ? { policies } : {}) })).toBe(is);
+  });
+
+  test('stays as it is while a restarted operator has learnt nothing, but not under another spec', () => {
+    expect(enforced({}, aCluster(PROVEN))).toBe(true);
+    expect(enforced({ connected }, aCluster(PROVEN))).toBe(true);
+    expect(enforced({ connected }, aCluster(PROVEN, { generation: 4 }))).toBeUndefined();
+  });
+
+  test('is not known of a cluster that is not connected, whatever was known', () => {
+    expect(enforced({ connected: lost, policies: 'inPlace' }, aCluster(PROVEN))).toBeUndefined();
+  });
+});

@@ -47,7 +47,14 @@ export interface StatusInputs {
 /** The conditions of this operator; others in the status are somebody else's. */
 const OWN_CONDITIONS = ['Connected', 'Ready', 'Reconciling', 'Stalled', 'Paused'];
 /** Of the status of a Cluster by agent the fields that no agent writes. */
-export const OWN_FIELDS = ['observedGeneration', 'namespace', 'lastHeartbeat', 'agent', 'registration'] as const;
+export const OWN_FIELDS = [
+  'observedGeneration',
+  'namespace',
+  'lastHeartbeat',
+  'agent',
+  'registration',
+  'policiesEnforced',
+] as const;
 
 /** Verdicts on a connection that a new look at it may confirm: they stay until it is done. */
 const KEPT_CONNECTED = [
@@ -74,6 +81,7 @@ export function desiredStatus(inputs: StatusInputs): ClusterStatus {
     observedGeneration: generation,
     namespace: clusterNamespace(metadata.name ?? ''),
     ...(lastHeartbeat ? { lastHeartbeat } : {}),
+    ...policiesEnforced(inputs, connected),
     ...(isByAgent(cluster) ? agentFields(inputs) : observedFields(observed(inputs, connected), status)),
     conditions: mergeConditions(status.conditions, conditions(inputs, connected), {
       now,
@@ -107,6 +115,22 @@ function conditions(inputs: StatusInputs, connected: ConditionIntent): Condition
   return [connected, ready, ...seen, ...reconciling, ...(stalled ? [stalled] : [])];
 }
 
+/**
+ * Whether the cluster was seen to enforce its admission policies: what they guard is given by this field alone. Not known
+ * while the cluster is not connected, since another API server may come back, nor after a change of the spec.
+ */
+function policiesEnforced(
+  { cluster, observation }: StatusInputs,
+  connected: ConditionIntent,
+): Pick<ClusterStatus, 'policiesEnforced'> {
+  const { status = {}, metadata } = cluster;
+  if (connected.status !== 'True') return {};
+  const { policies } = observation;
+  if (policies !== undefined) return { policiesEnforced: policies === 'inPlace' };
+  const isOfThisSpec = status.observedGeneration === metadata.generation;
+  return isOfThisSpec && status.policiesEnforced !== undefined ? { policiesEnforced: status.policiesEnforced } : {};
+}
+
 /** What was seen in the cluster: of its inventory nothing new while it is not connected. */
 function observed({ observation }: StatusInputs, connected: ConditionIntent): Observed {
   const { identity } = observation;
@@ -134,7 +158,7 @@ function connectedCondition(inputs: StatusInputs): ConditionIntent {
   const { cluster, namespace, connection, observation } = inputs;
   if (namespace.state === 'conflict')
     return { type: 'Connected', status: 'Unknown', reason: 'NamespaceConflict', message: namespace.message };
-  if (connection.kind === 'none') return connection.connected;
+  if (connection.kind === 'none') return (connection.refusal && observation.connected) ?? connection.connected;
   if (connection.kind === 'agent' && !cluster.status?.lastHeartbeat && !observation.lastHeartbeatAt)
     return waitingForAgent(inputs);
   if (observation.connected) return observation.connected;
@@ -171,7 +195,7 @@ function stalledCondition(inputs: StatusInputs): ConditionIntent | undefined {
   const { cluster, namespace, connection, observation, registration } = inputs;
   if (namespace.state === 'conflict') return stalledFor({ reason: 'NamespaceConflict', message: namespace.message });
   if (namespace.isKept) return stalledFor({ reason: 'NamespaceTerminating', message: namespace.message });
-  if (connection.kind === 'none') return connection.stalled;
+  if (connection.kind === 'none' && !(connection.refusal && observation.connected)) return connection.stalled;
   const { claim } = observation;
   const state = registrationState(registration);
   if (connection.kind === 'agent' && state.kind === 'spent' && state.why === 'Reused')

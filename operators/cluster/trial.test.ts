@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { ApiError, ClusterReplacedError, ConnectionError, type Credentials } from '#runtime';
+import { ApiError, ClusterReplacedError, ConnectionError, type Credentials, ProxyError } from '#runtime';
 import { FakeClock } from '../../test/support/fake-clock.ts';
 import type { Connection } from './connection.ts';
-import { Trial, trialProblem, withTrialProblem } from './trial.ts';
+import { Trial, trialProblem, withRefusal, withTrialProblem } from './trial.ts';
 
 const credentials: Credentials = { resolve: async () => ({ server: 'https://new', tls: {}, headers: {} }) };
 const connection: Connection = { credentials, server: 'https://new', intervalMs: 1, timeoutMs: 2, hash: 'new' };
@@ -14,6 +14,10 @@ describe('why new credentials are not taken', () => {
     [new ApiError(503, { message: 'etcd is away' }, 'GET /x'), 'the server answers 503: etcd is away'],
     [new ClusterReplacedError('the new credentials reach another cluster'), 'delete the Secret first'],
     [refusal('ECONNREFUSED'), 'connection refused'],
+    [
+      new ConnectionError('x', { cause: new ProxyError('proxy:3128', 'it answers 407') }),
+      'the proxy proxy:3128: it answers 407',
+    ],
     [refusal('CERT_HAS_EXPIRED'), 'certificate has expired'],
     [new ConnectionError('no answer in time'), 'timed out'],
     [new Error('something else'), 'something else'],
@@ -28,6 +32,17 @@ describe('why new credentials are not taken', () => {
 
 describe('Connected while new credentials fail', () => {
   const connected = { type: 'Connected', status: 'True', reason: 'Connected', message: 'heartbeats arrive' } as const;
+
+  test('stays True and says why the kubeconfig that is there is refused', () => {
+    const said = { reason: 'KubeconfigRefused', message: 'Secret c-a/a: user.exec is not accepted' };
+    expect(withRefusal(connected, said)).toMatchObject({
+      status: 'True',
+      reason: 'KubeconfigRefused',
+      message: expect.stringContaining('by the kubeconfig before; the new one is not used: Secret c-a/a: user.exec'),
+    });
+    expect(withRefusal({ ...connected, status: 'Unknown' }, said)).toMatchObject({ reason: 'Connected' });
+    expect(withRefusal(connected, undefined)).toBe(connected);
+  });
 
   test('stays True and says what is wrong', () => {
     expect(withTrialProblem(connected, 'connection refused')).toEqual({

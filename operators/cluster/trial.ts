@@ -10,7 +10,7 @@ import {
   isForbidden,
   isUnauthorized,
 } from '#runtime';
-import type { Connection } from './connection.ts';
+import type { Connection, Refusal } from './connection.ts';
 import { outcomeOfError } from './outcome.ts';
 
 /** Reason of a Connected that is True by the kubeconfig before, while the new one does not work. */
@@ -80,6 +80,16 @@ export function withTrialProblem(
   return { ...connected, reason: NEW_KUBECONFIG_FAILS, message };
 }
 
+/** Condition Connected while the kubeconfig that is there is refused and the one before works; otherwise as it is. */
+export function withRefusal(
+  connected: ConditionIntent | undefined,
+  refusal: Refusal | undefined,
+): ConditionIntent | undefined {
+  if (connected?.status !== 'True' || refusal === undefined) return connected;
+  const message = `${connected.message} by the kubeconfig before; the new one is not used: ${refusal.message}`;
+  return { ...connected, reason: refusal.reason, message };
+}
+
 /** Why new credentials were not taken, without anything that differs from try to try. */
 export function trialProblem(error: unknown): string {
   if (error instanceof ClusterReplacedError)
@@ -91,5 +101,8 @@ export function trialProblem(error: unknown): string {
   if (error instanceof ApiError) return `the server answers ${error.code}: ${error.status.message ?? error.reason}`;
   if (!(error instanceof ConnectionError)) return errorMessage(error);
   const outcome = outcomeOfError(error);
-  return outcome.kind === 'healthy' ? errorMessage(error) : outcome.message;
+  if (outcome.kind === 'healthy') return errorMessage(error);
+  return outcome.kind === 'silent' && outcome.proxy !== undefined
+    ? `the proxy ${outcome.proxy}: ${outcome.message}`
+    : outcome.message;
 }

@@ -138,8 +138,11 @@ export class FollowClusters implements Runnable {
     try {
       return { kind: 'kubeconfig', ...readKubeconfigSecret(secret, reference) };
     } catch (error) {
-      if (error instanceof KubeconfigError) return undefined; // the cluster operator reports it
-      throw error;
+      if (!(error instanceof KubeconfigError)) throw error;
+      // the cluster operator reports it; one that is refused ends nothing that works
+      const engaged = this.#engaged.get(name);
+      const goesOn = engaged?.uid === object.metadata?.uid && engaged?.connection.kind === 'kubeconfig';
+      return goesOn && !error.isMissing ? engaged.connection : undefined;
     }
   }
 

@@ -9,6 +9,7 @@ const ANNOTATION_REPLICAS = 'paddock.dev/agent-replicas';
 const ANNOTATION_UNHEALTHY = 'paddock.dev/api-unhealthy';
 const ANNOTATION_PROBLEM = 'paddock.dev/problem';
 const ANNOTATION_SETTLING = 'paddock.dev/settling';
+const ANNOTATION_POLICIES = 'paddock.dev/policies-proven';
 const ANNOTATION_HAND_BACK = 'paddock.dev/hand-back';
 
 const REASONS = ['VersionUnsupported', 'AlreadyClaimed', 'ClaimFailed', 'Engaging', 'PoliciesNotInstalled'] as const;
@@ -32,13 +33,15 @@ export interface AgentReport {
   readonly problem?: Problem;
   /** It does not know yet whether the cluster can be used: it has just been started. */
   readonly settling?: boolean;
+  /** The cluster was seen to enforce its admission policies. */
+  readonly policiesProven?: boolean;
   /** How far the cluster is handed back, once its Cluster is being deleted. */
   readonly handBack?: HandBackReport;
 }
 
 /** The annotations of a heartbeat; null takes one away. */
 export function reportAnnotations(report: AgentReport): Record<string, string | null> {
-  const { version, replicas, unhealthy, problem, settling, handBack } = report;
+  const { version, replicas, unhealthy, problem, settling, policiesProven, handBack } = report;
   const short = problem && { ...problem, message: problem.message.slice(0, LONGEST_TEXT) };
   return {
     [ANNOTATION_VERSION]: version ?? null,
@@ -46,6 +49,7 @@ export function reportAnnotations(report: AgentReport): Record<string, string | 
     [ANNOTATION_UNHEALTHY]: unhealthy?.slice(0, LONGEST_TEXT) ?? null,
     [ANNOTATION_PROBLEM]: short ? JSON.stringify(short) : null,
     [ANNOTATION_SETTLING]: settling ? 'true' : null,
+    [ANNOTATION_POLICIES]: policiesProven ? 'true' : null,
     [ANNOTATION_HAND_BACK]: formatHandBack(handBack) ?? null,
   };
 }
@@ -66,6 +70,7 @@ export function reportOf(lease: KubeObject): AgentReport {
     ...(unhealthy ? { unhealthy } : {}),
     ...(problem ? { problem } : {}),
     ...(annotations[ANNOTATION_SETTLING] === 'true' ? { settling: true } : {}),
+    ...(annotations[ANNOTATION_POLICIES] === 'true' ? { policiesProven: true } : {}),
     ...(handBack ? { handBack } : {}),
   };
 }

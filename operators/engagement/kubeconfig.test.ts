@@ -96,14 +96,36 @@ describe('a usable kubeconfig', () => {
     expect(hash({ cluster: { server: 'https://10.0.0.2:6443' } })).not.toBe(hash({}));
   });
 
-  test('may say of the checks of TLS that they are not skipped', () => {
-    expect(parseKubeconfig(aKubeconfig({ cluster: { 'insecure-skip-tls-verify': false } }), WHERE).server).toBe(SERVER);
+  test.each(['http://proxy:3128', 'https://u:p@proxy', 'socks5://proxy:1080', 'SOCKS5://u:p@10.0.0.9'])(
+    'may name proxy %s',
+    async proxy => {
+      const usable = parseKubeconfig(aKubeconfig({ cluster: { 'proxy-url': proxy } }), WHERE);
+      expect((await usable.credentials.resolve()).proxyUrl).toBe(proxy.replace('SOCKS5', 'socks5'));
+    },
+  );
+
+  const token = { token: 'abc' };
+  test.each<Parts>([
+    { cluster: { 'insecure-skip-tls-verify': false } },
+    { cluster: { 'insecure-skip-tls-verify': null, 'certificate-authority': null } },
+    { cluster: { 'certificate-authority': '', 'proxy-url': '', 'tls-server-name': null } },
+    { user: { ...token, exec: null, 'auth-provider': null } },
+    { user: { ...token, tokenFile: '', 'client-certificate': '', 'client-key': null } },
+    { user: { ...token, as: '', 'as-uid': '', 'as-groups': [], 'as-user-extra': {} } },
+    { user: { ...token, as: null, 'as-groups': null, 'as-user-extra': null } },
+  ])('may name what is refused, but without a value: %j', async parts => {
+    const { credentials, hash } = parseKubeconfig(aKubeconfig(parts), WHERE);
+    expect((await credentials.resolve()).headers).toEqual({ authorization: 'Bearer abc' });
+    expect(hash).toBe(parseKubeconfig(aKubeconfig(), WHERE).hash);
   });
 });
 
 describe('refused', () => {
   const users: readonly object[] = [
     { exec: { command: 'touch' } },
+    { exec: {} },
+    { 'auth-provider': {} },
+    { token: 'abc', 'as-groups': [''] },
     { 'auth-provider': { name: 'gcp' } },
     { tokenFile: '/var/run/token' },
     { 'client-certificate': '/etc/cert' },
@@ -155,6 +177,7 @@ describe('invalid', () => {
     ['a server that is no URL', aKubeconfig({ cluster: { server: 'edge' } })],
     ['a server with a password', aKubeconfig({ cluster: { server: 'https://user:secret@10.0.0.1' } })],
     ['a server with a query', aKubeconfig({ cluster: { server: 'https://10.0.0.1/?a=b' } })],
+    ['a proxy of a scheme that kubectl does not take', aKubeconfig({ cluster: { 'proxy-url': 'socks4://proxy' } })],
     ['a proxy that is no URL', aKubeconfig({ cluster: { 'proxy-url': 'proxy' } })],
     ['a token that is no string', aKubeconfig({ user: { token: { a: 'b' } } })],
     ['a CA that is none', aKubeconfig({ cluster: { 'certificate-authority-data': base64('no certificate') } })],
@@ -171,7 +194,11 @@ describe('invalid', () => {
 
   test('a message never quotes the kubeconfig', () => {
     const secret = 'swordfish';
-    const broken = [`token: ${secret}\n  : {`, aKubeconfig({ cluster: { server: `https://a:${secret}@b` } })];
+    const broken = [
+      `token: ${secret}\n  : {`,
+      aKubeconfig({ cluster: { server: `https://a:${secret}@b` } }),
+      aKubeconfig({ cluster: { 'proxy-url': `ftp://a:${secret}@b` } }),
+    ];
 
     for (const text of broken) expect(errorOf(() => parseKubeconfig(text, WHERE)).message).not.toContain(secret);
   });

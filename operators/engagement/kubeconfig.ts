@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { KubeConfig } from '@kubernetes/client-node';
 import * as yaml from 'js-yaml';
-import { type Credentials, type KubeObject, kubeConfigCredentials } from '#runtime';
+import { type Credentials, type KubeObject, kubeConfigCredentials, PROXY_SCHEMES } from '#runtime';
 
 export interface Secret extends KubeObject {
   readonly type?: string;
@@ -28,6 +28,11 @@ export class KubeconfigError extends Error {
     super(message);
     this.reason = reason;
   }
+
+  /** There is none: whoever takes it away ends the connection. One that is there but refused ends nothing. */
+  get isMissing(): boolean {
+    return this.reason === 'KubeconfigMissing';
+  }
 }
 
 export interface SecretReference {
@@ -51,6 +56,8 @@ const REFUSED_USER = [
   'as-groups',
   'as-user-extra',
 ];
+/** An empty mapping of these is no absence of them: kubectl fails. */
+const RUN = ['exec', 'auth-provider'];
 const REFUSED_CLUSTER = ['certificate-authority', 'insecure-skip-tls-verify'];
 
 /** Bytes of a kubeconfig at most; a longer one is not parsed. One with two CA bundles and certificates has 20 KiB. */
@@ -91,6 +98,8 @@ export function parseKubeconfig(text: string, where: string): UsableKubeconfig {
   const caBundle = decoded(inline.cluster['certificate-authority-data']);
   checkCertificates(inline.user, caBundle, where);
   checkProxy(inline.cluster['proxy-url'], where);
+  const { 'proxy-url': proxy } = inline.cluster;
+  if (proxy !== undefined) inline.cluster['proxy-url'] = proxy.replace(/^[^:]+/, scheme => scheme.toLowerCase());
   const hash = createHash('sha256').update(JSON.stringify(inline)).digest('hex');
   const credentials = kubeConfigCredentials(kubeConfigOf(server, inline));
   return { credentials, server, hash, ...(caBundle ? { caBundle } : {}) };
@@ -138,11 +147,23 @@ function named(list: unknown, name: unknown, what: 'context' | 'cluster' | 'user
 }
 
 function refuse(fields: Fields, refused: readonly string[], what: string, where: string): void {
-  const found = refused.find(field => fields[field] !== undefined && fields[field] !== false && fields[field] !== '');
+  const found = refused.find(field => !isUnset(fields[field], field));
   if (found === undefined) return;
   throw new KubeconfigError(
     'KubeconfigRefused',
     `${where}: ${what}.${found} is not accepted: put a token, or certificates as data, into the kubeconfig`,
+  );
+}
+
+/** What kubectl takes for a field that is not there. */
+function isUnset(value: unknown, field: string): boolean {
+  if (isFields(value) && !RUN.includes(field)) return Object.keys(value).length === 0;
+  return (
+    value === undefined ||
+    value === null ||
+    value === false ||
+    value === '' ||
+    (Array.isArray(value) && value.length === 0)
   );
 }
 
@@ -157,9 +178,11 @@ function checkedServer(server: unknown, where: string): string {
 }
 
 function checkProxy(proxy: string | undefined, where: string): void {
-  if (proxy === undefined || (URL.canParse(proxy) && /^https?:$/.test(new URL(proxy).protocol))) return;
+  const url = proxy === undefined ? undefined : URL.parse(proxy);
+  if (proxy === undefined || (url && url.hostname !== '' && PROXY_SCHEMES.includes(url.protocol))) return;
   // the URL is not quoted: it may hold a password
-  throw new KubeconfigError('KubeconfigInvalid', `${where}: cluster.proxy-url must be an http:// or https:// URL`);
+  const message = `${where}: cluster.proxy-url must be an http://, https:// or socks5:// URL`;
+  throw new KubeconfigError('KubeconfigInvalid', message);
 }
 
 type Inline<Name extends string> = Partial<Record<Name, string>>;

@@ -2,16 +2,10 @@ import type { ClusterAccess, Cluster as ClusterObject } from '#api';
 import { isAlreadyExists, keyOf, keyString } from '#runtime';
 import { KubeconfigError, type Secret } from '../engagement/kubeconfig.ts';
 import { Secrets } from '../engagement/secrets.ts';
-import {
-  accessSecret,
-  endpointOf,
-  isMarked,
-  kubeconfigOf,
-  type PeoplesEndpoint,
-  tokenSecret,
-} from './access-objects.ts';
+import { accessSecret, endpointOf, isMarked, kubeconfigOf, tokenSecret } from './access-objects.ts';
 import { type AccessScope, secretKey, tokenSecretKey } from './access-scope.ts';
 import { type AccessToken, InvalidTokenError, readAccessToken } from './access-token.ts';
+import type { PeoplesEndpoint } from './endpoint.ts';
 import { digestOf, isAsWritten, type KubeconfigRecord, kubeconfigIn, tokensIn } from './kubeconfigs.ts';
 
 /** A kubeconfig that is in its Secret. */

@@ -2,6 +2,7 @@ import { type ClusterAccess, type Cluster as ClusterObject, isPaused, USERS_NAME
 import { isConditionTrue, type Result } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
 import type { Secret } from '../engagement/kubeconfig.ts';
+import { policyProof } from '../engagement/policies-enforced.ts';
 import { requestToken } from '../engagement/token.ts';
 import {
   clearPlace,
@@ -22,6 +23,7 @@ import {
 } from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { issuedByAgent } from './agents-word.ts';
+import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import { tokenIn } from './kubeconfigs.ts';
 
 const RETRY_MS = 500;
@@ -49,6 +51,8 @@ export async function issue(
   const { endpoint: said, connection } = object.spec;
   if (!said && !connection.kubeconfig)
     return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
+  if (policyProof(object) !== 'enforced')
+    return await report(scope, access, { reason: POLICIES_NOT_INSTALLED, cluster }, signal);
   if (isByAgent(object)) return await issueByAgent(scope, access, object, signal);
   return await issueDirectly(scope, access, object, signal);
 }

@@ -14,6 +14,7 @@ import { readKubeconfigSecret, type Secret } from '../engagement/kubeconfig.ts';
 import { type BindingObject, RBAC_GROUP, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { accessSecretName, tokenSecretName } from './account.ts';
+import { kubeconfigEndpoint, ownEndpoint, type PeoplesEndpoint } from './endpoint.ts';
 import { clusterOfAccess } from './people.ts';
 
 /** When the token of an access's Secret ends, RFC 3339. */
@@ -26,15 +27,6 @@ export const TOKEN_KEY = 'token';
 /** Selects everything of ours in the hub, without what is of the hub as a cluster itself. */
 export const HUB_OBJECTS = { labelSelector: `${LABEL_OWNER},${LABEL_PLANE}=${PLANE_HUB}` };
 
-/** Where people reach a cluster. */
-export interface PeoplesEndpoint {
-  readonly server: string;
-  /** PEM; undefined where the trusted roots of the person's machine count. */
-  readonly ca?: string;
-  readonly proxyUrl?: string;
-  readonly tlsServerName?: string;
-}
-
 /**
  * What `spec.endpoint` says; without it, and for the CA, what the cluster's kubeconfig says. Undefined where neither says
  * it. @throws KubeconfigError when the kubeconfig that is to say it can't be used
@@ -45,23 +37,14 @@ export async function endpointOf(
   signal: AbortSignal,
 ): Promise<PeoplesEndpoint | undefined> {
   const { endpoint, connection } = spec;
-  const own = endpoint?.caBundle === undefined ? undefined : Buffer.from(endpoint.caBundle, 'base64').toString('utf8');
-  if (endpoint && own !== undefined) return { server: endpoint.url, ca: own };
+  const own = ownEndpoint(spec);
+  if (own) return own;
   const reference = connection.kubeconfig?.secretRef;
   if (!reference) return endpoint && { server: endpoint.url };
   const key = { namespace: clusterNamespace(metadata.name ?? ''), name: reference.name };
   const secret = await hub.find(Secrets, key, { signal });
   const { credentials } = readKubeconfigSecret(secret, { ...key, key: reference.key });
-  const { server, proxyUrl, tls } = await credentials.resolve();
-  const ca = tls.ca === undefined ? {} : { ca: tls.ca.toString() };
-  if (endpoint) return { server: endpoint.url, ...ca };
-  const { servername } = tls;
-  return {
-    server,
-    ...ca,
-    ...(proxyUrl === undefined ? {} : { proxyUrl }),
-    ...(servername === undefined ? {} : { tlsServerName: servername }),
-  };
+  return kubeconfigEndpoint(spec, await credentials.resolve());
 }
 
 /**

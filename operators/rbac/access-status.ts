@@ -4,6 +4,7 @@ import { MOST_VALID } from './access-limit.ts';
 import { endOf } from './access-token.ts';
 import { accessSecretName, tokenSecretName } from './account.ts';
 import { type Deletion, deletionToTell, hubsConditions } from './agents-word.ts';
+import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import type { KubeconfigRecord } from './kubeconfigs.ts';
 
 /** How it stands with a ClusterAccess. */
@@ -31,7 +32,7 @@ export const OWN_FIELDS = ['observedGeneration', 'secretRef', 'expiresAt', 'kube
 /** Reasons that only somebody's change ends. */
 const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict', 'TokenInvalid', 'TooMany'];
 /** Reasons that go by themselves. */
-const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent'];
+const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent', POLICIES_NOT_INSTALLED];
 
 export interface AccessFacts {
   readonly byAgent: boolean;
@@ -113,6 +114,8 @@ function messageOf(access: ClusterAccess, { reason, cluster, expiresAt }: Access
       return `it is not known where people reach cluster ${cluster}: set spec.endpoint of the Cluster`;
     case 'ClusterNotConnected':
       return `cluster ${cluster} is not connected: it is issued when it is`;
+    case POLICIES_NOT_INSTALLED:
+      return `cluster ${cluster} is not proven to enforce the admission policies that guard people's accounts, see Ready of Cluster ${cluster}: it is issued when they are proven`;
     case 'WaitingForAgent':
       return `the agent of cluster ${cluster} requests the token and puts it into Secret ${metadata.namespace}/${tokenSecretName(metadata.uid ?? '')}; an agent of an earlier version does not: apply the agent.yaml that deleting Secret ${metadata.namespace}/registration issues`;
     case 'TooMany':

@@ -11,6 +11,7 @@ import {
   type Result,
   type Watched,
 } from '#runtime';
+import { policyProof } from '../engagement/policies-enforced.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { requestToken } from '../engagement/token.ts';
 import { TOKEN_KEY, tokenSecret } from './access-objects.ts';
@@ -84,6 +85,7 @@ async function look(
   if (isOver(access) || deletion === 'clean') return done ? 'revoked' : 'later';
   if (deletionTimestamp !== undefined || (!tokenSecret && boundTo === undefined)) return undefined;
   if (scope.people.standing(access) !== 'granted') return undefined;
+  if (boundTo === undefined && policyProof(place.object) !== 'enforced') return undefined; // the hub's operator says so
   if (!done) return 'later';
   const [conflict] = place.accounts.conflicts(uid, account);
   if (conflict) return { issued: false, reason: 'Conflict', message: conflict.message };

@@ -22,6 +22,7 @@ import { agentsConditions, told, toldOfAccess, writeWord } from './agents-word.t
 import { FINALIZER } from './deletion.ts';
 import { Engagements } from './engagements.ts';
 import { placeOf } from './grants.ts';
+import { Guards, provenChanged } from './guards.ts';
 import { PATIENCE_MS, Patience } from './patience.ts';
 import { accessKey, HubPeople } from './people.ts';
 import { bindingKey, HubSays } from './says.ts';
@@ -53,6 +54,7 @@ export function setUpAgentAccess({ manager, cluster, clusters }: AgentAccessOpti
     fieldManager: manage,
     says,
     people,
+    guards: new Guards(clusters),
     settled: keys => {
       for (const key of keys.bindings) controller.add(key, { afterMs: STATUS_MS });
       for (const key of keys.accesses) accesses.add(key);
@@ -95,7 +97,9 @@ export function setUpAgentAccess({ manager, cluster, clusters }: AgentAccessOpti
       engagements.start(signal);
       controller
         .watches(says.bindings, binding => [bindingKey(binding)], { ownWrites: false })
-        .watches(clusters, () => says.bindingsIn(cluster).map(bindingKey), { predicate: connectionChanged });
+        .watches(clusters, () => says.bindingsIn(cluster).map(bindingKey), {
+          predicate: (now, old) => connectionChanged(now, old) || provenChanged(now, old),
+        });
       accesses
         .watches(people.accesses, access => [accessKey(access)], { ownWrites: false })
         .watches(clusters, () => people.keysIn(cluster));

@@ -27,6 +27,7 @@ import type { Engagements } from './engagements.ts';
 import { bindingEvents, revokedEvents } from './events.ts';
 import { reconcileGlobal } from './global.ts';
 import { isGlobal, type Place, placeOf } from './grants.ts';
+import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import type { HubGrants } from './hub-grants.ts';
 import { PATIENCE_MS, type Patience } from './patience.ts';
 import type { HubSays } from './says.ts';
@@ -164,6 +165,7 @@ async function writeStatus(
     binding,
     clusters,
     pending: confirmed && !obstacle ? [] : clusters,
+    ...(confirmed && obstacle?.reason === POLICIES_NOT_INSTALLED ? { revoking: [] } : {}),
     obstacle,
     paused: isPaused(binding.metadata),
     told: toTell(toBeTold),

@@ -19,7 +19,7 @@ import { UntilKnown } from './until-known.ts';
 import { UsersNamespace } from './users-namespace.ts';
 
 export interface EngagedPeopleOptions
-  extends Pick<EngagedOptions, 'cluster' | 'fieldManager' | 'hub' | 'log' | 'refusals'> {
+  extends Pick<EngagedOptions, 'cluster' | 'fieldManager' | 'hub' | 'log' | 'guards' | 'refusals'> {
   readonly people: HubPeople;
   /** Told the keys of bindings and accesses whose status may have changed. */
   readonly settled: (keys: { readonly bindings: readonly string[]; readonly accesses: readonly string[] }) => void;
@@ -72,6 +72,13 @@ export class EngagedPeople {
     return ![...accountsOf(binding), ...left].some(account => this.queue.has(accountKey(account)));
   }
 
+  /** Somebody whom a binding names has no account. */
+  lacks(binding: RoleTemplateBinding): boolean {
+    const { people, cluster } = this.#options;
+    if (people.isLocal(cluster.name)) return false;
+    return accountsOf(binding).some(name => !this.#parts.accounts.get({ namespace: USERS_NAMESPACE, name }));
+  }
+
   /** What the cluster refuses of the accounts that a binding is waiting for. */
   refused(binding: RoleTemplateBinding): Obstacle | undefined {
     const { cluster, refusals } = this.#options;
@@ -106,6 +113,7 @@ export class EngagedPeople {
     const { cluster, people } = this.#options;
     const unsubscribe = people.subscribe(change => this.#hubChanged(change));
     cluster.signal.addEventListener('abort', unsubscribe, { once: true });
+    this.#options.guards.follow(cluster.name, () => this.#addAll(), cluster.signal);
     const { roles, clusterBindings, accounts, anchors } = this.#parts;
     const own = { ownWrites: false };
     const ofRole = (object: KubeObject) => (isDownstream(object) ? keysOf(accountOfRole(object)) : []);
@@ -154,7 +162,7 @@ export class EngagedPeople {
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
-    const { people, cluster, hub, fieldManager } = this.#options;
+    const { people, cluster, hub, fieldManager, guards } = this.#options;
     const clusterUid = people.clusterUid(cluster.name);
     if (!people.known || clusterUid === undefined) return this.#untilKnown.wait(key);
     const client = cluster.client.as(fieldManager);
@@ -165,7 +173,7 @@ export class EngagedPeople {
       people,
       origin,
       usersNamespace: ends => this.#namespace.ensure(client, origin, ends),
-      phase: this.#phase,
+      phase: guards.areProven(cluster.name) ? this.#phase : 'revoking',
       strays: this.#strays,
       signal,
     };

@@ -1,3 +1,4 @@
+import type { RoleTemplateBinding } from '#api';
 import {
   type Cluster,
   Controller,
@@ -30,6 +31,8 @@ import {
 } from './grant-keys.ts';
 import { BY_NAMESPACE, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
 import type { Place } from './grants.ts';
+import { isGuardedTemplate } from './guarded.ts';
+import { type Guards, withheld } from './guards.ts';
 import { reconcileNamespace } from './namespace-grants.ts';
 import { reconcileProjectRole } from './project-grants.ts';
 import { obstacleOf, type Refusals } from './refusals.ts';
@@ -46,6 +49,8 @@ export interface EngagedOptions {
   readonly log: Logger;
   /** The accounts of people there. */
   readonly people: EngagedPeople;
+  /** Whether what the cluster's admission policies guard may be given. */
+  readonly guards: Guards;
   /** What the cluster refuses, of that of people as well. */
   readonly refusals: Refusals;
   /** Asked for a template that is not in the cache: whether it was deleted. */
@@ -55,6 +60,8 @@ export interface EngagedOptions {
 }
 
 const BACKOFF_MS = [5, 30_000] as const;
+/** A cluster that enforces its policies is proven within a second or two of its connection. */
+const PROOF_MS = 5_000;
 /** How soon it is asked again whether a namespace has the pod security that its project asks for. */
 const EXPOSED_RETRY_MS = 2_000;
 
@@ -131,6 +138,20 @@ export class EngagedAccess {
     return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure.obstacle(place);
   }
 
+  /**
+   * Something of a binding is not given, since the cluster's admission policies are not proven: why, once it is known
+   * that they are not enforced.
+   */
+  withheld(binding: RoleTemplateBinding): { readonly obstacle: Obstacle | undefined } | undefined {
+    const { guards, says } = this.#options;
+    const { name } = this.cluster;
+    const { roleTemplateName: template } = binding.spec;
+    const proof = guards.proof(name);
+    if (proof === 'enforced') return undefined;
+    if (!isGuardedTemplate(says.book, template) && !this.people.lacks(binding)) return undefined;
+    return { obstacle: proof === 'notEnforced' ? withheld(name, template) : undefined };
+  }
+
   /** Starts when both sides have been read completely. Ends with the cluster, or earlier when `stop` aborts. */
   start(stop: AbortSignal): void {
     const { cluster, says } = this.#options;
@@ -138,6 +159,7 @@ export class EngagedAccess {
     const unsubscribe = says.subscribe(change => this.#hubChanged(change));
     cluster.signal.addEventListener('abort', unsubscribe, { once: true });
     this.#limits.follow(ends);
+    this.#options.guards.follow(cluster.name, () => this.#addAll(), cluster.signal);
     this.#watch();
     this.people.watch();
     const informers = Object.values(this.#parts) as Informer<KubeObject>[];
@@ -162,6 +184,8 @@ export class EngagedAccess {
     const isSettled = () => queues.every(queue => queue.idle && queue.delayed === 0);
     do await Promise.all(queues.map(queue => queue.whenIdle()));
     while (!isSettled() && !ends.aborted && (await pause(100, ends)));
+    // otherwise each role would be written without what the policies guard, and a moment later with it
+    await this.#options.guards.whenKnown(this.cluster.name, PROOF_MS, ends);
     if (ends.aborted) return;
     this.#phase = 'granting';
     this.#addAll();
@@ -239,7 +263,7 @@ export class EngagedAccess {
   }
 
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
-    const { says, cluster, hub, fieldManager, unknownTemplate } = this.#options;
+    const { says, cluster, hub, fieldManager, guards, unknownTemplate } = this.#options;
     if (!says.known) return this.#untilKnown.wait(key);
     const grant = parseGrantKey(key);
     const isExposed = grant.kind === 'namespace' && this.#exposure.has(grant.name);
@@ -251,6 +275,7 @@ export class EngagedAccess {
       limits: this.#limits,
       hub,
       phase: isExposed ? 'revoking' : this.#phase,
+      isProven: guards.areProven(cluster.name),
       unknownTemplate,
       signal,
     };

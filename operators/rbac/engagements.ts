@@ -38,9 +38,9 @@ export class Engagements {
     const { manager, people, settled, ...rest } = this.#options;
     manager.clusters.subscribe({
       engaged: cluster => {
-        const { fieldManager } = rest;
+        const { fieldManager, guards } = rest;
         const refusals = new Refusals();
-        const common = { cluster, fieldManager, refusals, hub: manager.hub.uid, log: manager.log };
+        const common = { cluster, fieldManager, guards, refusals, hub: manager.hub.uid, log: manager.log };
         const accounts = new EngagedPeople({ ...common, people, settled });
         const access = new EngagedAccess({ ...rest, ...common, people: accounts });
         this.#engaged.set(cluster.name, access);

@@ -17,6 +17,8 @@ export interface GrantScope {
   readonly limits: Pick<NamespaceLimits, 'beyond'>;
   readonly hub: string;
   readonly phase: Phase;
+  /** The cluster was seen to enforce its admission policies: what they guard may be given. */
+  readonly isProven: boolean;
   /** Asks the hub whether a template that is not in its cache was deleted. */
   readonly unknownTemplate: (template: string) => void;
   readonly namespaces: Informer<MemberNamespace>;

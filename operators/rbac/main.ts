@@ -12,6 +12,7 @@ import { accessVerdicts, bindingVerdicts } from './deletion.ts';
 import { Engagements } from './engagements.ts';
 import { derivedName } from './global.ts';
 import type { Place } from './grants.ts';
+import { Guards } from './guards.ts';
 import { HubGrants } from './hub-grants.ts';
 import { accessSecrets, KnownKubeconfigs } from './kubeconfigs.ts';
 import { Patience } from './patience.ts';
@@ -49,6 +50,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
     fieldManager: manage,
     says,
     people,
+    guards: new Guards(clusters),
     settled: keys => {
       for (const key of keys.bindings) bindings.add(key, { afterMs: STATUS_MS });
       for (const key of keys.accesses) accesses.add(key);

@@ -6,6 +6,7 @@ import { boundRole, roleName, templateOf } from './desired.ts';
 import { BY_NAMESPACE, type GrantScope } from './grant-scope.ts';
 import { NO_SHARE } from './grants.ts';
 import { hold } from './holding.ts';
+import { phaseOf } from './template-grants.ts';
 
 /** Brings the RoleBindings of one namespace to what the bindings of its project say. */
 export async function reconcileNamespace(scope: GrantScope, namespace: string): Promise<Conflict[]> {
@@ -25,7 +26,7 @@ export async function reconcileNamespace(scope: GrantScope, namespace: string): 
   const held = await Promise.all(
     [...templates].map(template =>
       hold(
-        { ...scope, origin },
+        { ...scope, origin, phase: phaseOf(scope, template) },
         {
           type: RoleBindings,
           namespace,

@@ -3,14 +3,15 @@ import { type Conflict, ensure } from './converge.ts';
 import { type Origin, projectRole, projectRoleName } from './desired.ts';
 import { BY_TEMPLATE, type GrantScope } from './grant-scope.ts';
 import type { Share } from './grants.ts';
+import { narrowedRules } from './guarded.ts';
 import { drop, hold } from './holding.ts';
 
 /** What a template says about projects, for one project: a ClusterRole that names it, and who has it. */
 export async function reconcileProjectRole(scope: GrantScope, template: string, project: string): Promise<Conflict[]> {
-  const { says, cluster, hub } = scope;
+  const { says, cluster, hub, isProven } = scope;
   const origin = { cluster: cluster.name, hub };
   return await holdOwnRole(
-    { ...scope, origin },
+    { ...scope, origin, phase: isProven ? scope.phase : 'revoking' },
     {
       template,
       base: projectRoleName(template, project),
@@ -44,7 +45,8 @@ export async function holdOwnRole(scope: OwnRoleScope, { template, base, role, s
   const known = roles.get({ name: base });
   const conflicts: (Conflict | undefined)[] = [];
   const isNeeded = share.granted.length > 0 || existing.length > 0;
-  if (role && isNeeded && phase === 'granting') conflicts.push(await ensure(client, ClusterRoles, role, known, signal));
+  const wanted = phase === 'granting' ? role : role && known && narrowed(known, role);
+  if (wanted && isNeeded) conflicts.push(await ensure(client, ClusterRoles, wanted, known, signal));
   const { ownerReferences } = role?.metadata ?? {};
   const goesWith = ownerReferences ? { ownerReferences } : {};
   const holding = { type: ClusterRoleBindings, base, template, existing, ...goesWith };
@@ -55,4 +57,8 @@ export async function holdOwnRole(scope: OwnRoleScope, { template, base, role, s
   const isUnneeded = !role || (share.granted.length === 0 && share.kept.size === 0);
   if (!isLeft && isUnneeded) await drop(scope, ClusterRoles, known);
   return conflicts.filter(conflict => conflict !== undefined);
+}
+
+function narrowed(known: RoleObject, wanted: RoleObject): RoleObject {
+  return { ...known, rules: narrowedRules(known.rules ?? [], wanted.rules ?? []) };
 }

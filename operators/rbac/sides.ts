@@ -6,6 +6,7 @@ import type { BindingScope } from './binding.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { EngagedAccess } from './engaged.ts';
 import type { Place } from './grants.ts';
+import { POLICIES_NOT_INSTALLED } from './guards.ts';
 
 /** How a binding stands on its cluster, as far as that is known in the hub. */
 export interface Side {
@@ -32,20 +33,27 @@ export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding
   const role = binding.spec.roleTemplateName;
   const [conflict, ...more] = engaged.conflicts(place, role);
   const message = conflict && `${conflict.message}${more.length === 0 ? '' : ` (and ${more.length} more)`}`;
+  const done = engaged.isDone(place, role) && engaged.people.isDone(binding);
+  const conflicting = message === undefined ? undefined : { reason: 'Conflict', message };
+  const withheld = binding.metadata.deletionTimestamp ? undefined : engaged.withheld(binding);
+  // said once all is done that may be: what was to be taken has been taken
+  const why = done ? withheld?.obstacle : undefined;
   return {
-    confirmed: engaged.isDone(place, role) && engaged.people.isDone(binding),
-    obstacle: message === undefined ? undefined : { reason: 'Conflict', message },
+    confirmed: done && (!withheld || why !== undefined),
+    obstacle: conflicting ?? why,
     refused: engaged.refused(place, role) ?? engaged.people.refused(binding),
   };
 }
 
 function agentsSide(scope: BindingScope, object: ClusterObject, binding: RoleTemplateBinding, place: Place): Side {
   const offline = notConnected(object);
+  const obstacle = agentsObstacle(binding);
+  const isWithheld = obstacle?.reason === POLICIES_NOT_INSTALLED;
   const ended = binding.metadata.deletionTimestamp !== undefined; // what was taken back is not given again
   const confirmed = (ended || !offline) && isConfirmedByAgent(binding);
   return {
-    confirmed: confirmed || isLostWithProject(scope, binding, place),
-    obstacle: offline ?? agentsObstacle(binding),
+    confirmed: confirmed || (!offline && isWithheld) || isLostWithProject(scope, binding, place),
+    obstacle: offline ?? obstacle,
     refused: undefined,
   };
 }

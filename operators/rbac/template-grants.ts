@@ -2,7 +2,8 @@ import { jsonEqual } from '#runtime';
 import { ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure, isRight } from './converge.ts';
 import { AGGREGATE_PREFIX, boundRole, roleName, rulesName, templateRoles } from './desired.ts';
-import { BY_TEMPLATE, type GrantScope } from './grant-scope.ts';
+import { BY_TEMPLATE, type GrantScope, type Phase } from './grant-scope.ts';
+import { isGuarded, withheldRules } from './guarded.ts';
 import { drop, hold } from './holding.ts';
 
 /** Keeps the ClusterRoles of a template as long as it is in use on the cluster, and who has it in all of the cluster. */
@@ -15,7 +16,7 @@ export async function reconcileTemplate(scope: GrantScope, template: string): Pr
     .byIndex(BY_TEMPLATE, template)
     .filter(({ metadata }) => !metadata?.name?.startsWith(`${base}:project:`));
   const held = await hold(
-    { ...scope, origin },
+    { ...scope, origin, phase: phaseOf(scope, template) },
     {
       type: ClusterRoleBindings,
       base,
@@ -38,10 +39,33 @@ async function keepRoles(scope: GrantScope, template: string): Promise<Conflict[
   const conflicts: (Conflict | undefined)[] = [];
   for (const role of wanted) {
     const known = roles.get({ name: role.metadata?.name ?? '' });
-    const next = phase === 'granting' ? role : known && narrowed(known, role);
+    const next = phase === 'granting' ? provenPart(scope, template, role, known) : known && narrowed(known, role);
     if (next && !isRight(known, next)) conflicts.push(await ensure(client, ClusterRoles, next, known, signal));
   }
   return conflicts.filter(conflict => conflict !== undefined);
+}
+
+/**
+ * Until the policies are proven, what they guard is not added to a role, and nobody is added to one that holds it, or
+ * whose rules are not known here.
+ */
+export function phaseOf({ isProven, phase, says, roles }: GrantScope, template: string): Phase {
+  if (isProven || phase === 'revoking') return phase;
+  const { context, clusterRoleRef } = says.book.get(template)?.spec ?? {};
+  if (clusterRoleRef !== undefined) return 'revoking';
+  const rules = says.book.parts(template).flatMap(part => roles.get({ name: rulesName(part) })?.rules ?? []);
+  return isGuarded(rules, context) ? 'revoking' : phase;
+}
+
+function provenPart(
+  { isProven, says }: GrantScope,
+  template: string,
+  role: RoleObject,
+  known: RoleObject | undefined,
+): RoleObject {
+  if (isProven || !role.rules) return role;
+  const { context } = says.book.get(template)?.spec ?? {};
+  return { ...role, rules: withheldRules(role.rules, known?.rules ?? [], context) };
 }
 
 /** What a role had and is to have still: of its rules, and of the templates that it counts for. */

@@ -75,7 +75,7 @@ export async function answerTo(who: Attacker, make: () => Promise<UserRequest>):
 }
 
 /** Takes policies out of the way for a while. */
-async function without(
+export async function without(
   site: Site,
   policies: readonly string[],
   meanwhile: (takeAway: () => Promise<void>) => Promise<void>,

@@ -44,9 +44,18 @@ export async function accessSays(fleet: AccessFleet, name: string, reason: strin
 
 /** Whose kubeconfig it is, and by which token; resolves when it is issued. */
 export async function kubeconfigUser(fleet: AccessFleet, name: string): Promise<KubeconfigUser> {
+  return userOf(await encodedKubeconfig(fleet, name));
+}
+
+/** The kubeconfig itself; resolves when it is issued. */
+export async function kubeconfigText(fleet: AccessFleet, name: string): Promise<string> {
+  return Buffer.from((await encodedKubeconfig(fleet, name)) ?? '', 'base64').toString('utf8');
+}
+
+async function encodedKubeconfig(fleet: AccessFleet, name: string): Promise<string | undefined> {
   const { status } = await accessSays(fleet, name, 'Issued');
   const { data } = await fleet.hub.get(Secrets, { ...HERE, name: status?.secretRef?.name ?? '' });
-  return userOf(data?.kubeconfig);
+  return data?.kubeconfig;
 }
 
 /** @throws Error where it has no user */

@@ -2,25 +2,32 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterAccessResource } from '#api';
 import { PolicyBindings } from '../../operators/cluster/policies/kinds.ts';
 import { core, get, named, PADDOCK, post } from '../integration/agent-requests.ts';
+import { editedKubeconfig } from '../integration/cluster-fixture.ts';
 import { NAMESPACES, RBAC } from '../integration/policy-hub.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
+import { BY_AGENT } from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Site } from '../support/fleet.ts';
 import { type OperatorProcess, OperatorProcesses } from '../support/operator-process.ts';
+import { TunnelProxy } from '../support/tunnel-proxy.ts';
 import { adminOf, asAdmin, enforced } from './guard.ts';
-import { accessSays, kubeconfigUser } from './kubeconfigs.ts';
+import { accessSays, kubeconfigText, kubeconfigUser } from './kubeconfigs.ts';
 
 const WITHIN = { timeoutMs: 30_000 };
 const ADMISSION = '/apis/admissionregistration.k8s.io/v1';
 /** Any token of a service account, as it is or within a kubeconfig in a Secret. */
 const TOKEN = /eyJ[\w-]{20,}\.[\w-]{20,}/;
+const PROXY_PASSWORD = 'swordfish';
+const PROXY_LOGIN = `paddock:${PROXY_PASSWORD}`;
 const ENCODED = /kubeconfig\W{1,9}\w{100,}/;
 
 let fleet: AccessFleet;
 let processes: OperatorProcesses;
+let proxy: TunnelProxy;
 beforeAll(async () => {
   processes = await OperatorProcesses.prepare();
-  fleet = await AccessFleet.start();
+  proxy = await TunnelProxy.start({ kind: 'http', login: PROXY_LOGIN });
+  fleet = await AccessFleet.start(throughProxy);
   const rules = [{ apiGroups: [''], resources: ['nodes'], verbs: ['list'] }];
   await fleet.template('nodes', { context: 'Cluster', rules });
   await fleet.bind('nodes', 'nodes', [user('alice')]);
@@ -29,7 +36,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await processes?.stop();
   await fleet?.stop();
+  await proxy?.stop();
 });
+
+/** The hub reaches edge-1 through a proxy that asks for a password; an agent needs none. */
+async function throughProxy({ controlPlane }: Site): Promise<string> {
+  return editedKubeconfig(controlPlane.adminKubeconfig, { cluster: { 'proxy-url': proxy.url() } });
+}
 
 /** The hub refuses the Secrets of accesses, so that an operator that makes one has something to complain about. */
 async function refusing(): Promise<void> {
@@ -62,6 +75,9 @@ test('CVE-2023-22649, CVE-2026-88811: somebody reads logs, events and statuses, 
     await logs(operator, 'refused by a test');
     await fleet.hub.delete(PolicyBindings, { name: 'refuse-accesses' });
     const { token } = await kubeconfigUser(fleet, 'alices');
+    const given = await kubeconfigText(fleet, 'alices');
+    expect(given).not.toContain(PROXY_PASSWORD);
+    if (!BY_AGENT) expect(given).toContain(`proxy-url: http://127.0.0.1:${proxy.port}`);
     expect(token).toMatch(TOKEN);
     await fleet.hub.delete(ClusterAccessResource, { namespace: 'c-edge-1', name: 'alices' });
     await eventually(
@@ -79,6 +95,7 @@ test('CVE-2023-22649, CVE-2026-88811: somebody reads logs, events and statuses, 
     for (const text of [operator.log(), inHub, here]) {
       expect(text).not.toMatch(TOKEN);
       expect(text).not.toMatch(ENCODED);
+      expect(text).not.toContain(PROXY_PASSWORD);
     }
     // what is looked for is there to be found
     expect(await told(fleet.fleet.hub, [core('c-edge-1', 'secrets')])).toMatch(ENCODED);

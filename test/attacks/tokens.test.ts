@@ -1,15 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ClusterAccessResource, LABEL_PROJECT, USERS_NAMESPACE } from '#api';
+import { ClusterAccessResource, LABEL_PROJECT, SYSTEM_NAMESPACE, USERS_NAMESPACE } from '#api';
 import { RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accountName } from '../../operators/rbac/account.ts';
-import { core, get, post, remove, tokenRequest } from '../integration/agent-requests.ts';
-import { isAccepted, NAMESPACES, RBAC } from '../integration/policy-hub.ts';
+import { core, get, named, post, remove, tokenRequest } from '../integration/agent-requests.ts';
+import { isAccepted, isRefused, NAMESPACES, RBAC } from '../integration/policy-hub.ts';
 import { AccessFleet, group, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
 import { TokenUser, type UserRequest } from '../support/token-user.ts';
-import { asAdmin, enforced, failingClosed, isGuarded, policiesOnEdge } from './guard.ts';
+import { asAdmin, enforced, failingClosed, isGuarded, isStopped, policiesOnEdge, without } from './guard.ts';
 import { answers, as, holderOf, unboundHolder } from './kubeconfigs.ts';
 import { giveEverywhere, moveBack, ON_NAMESPACES, relabel } from './peopled-cluster.ts';
 
@@ -52,12 +52,19 @@ async function actsAsAlice(token: string): Promise<void> {
 
 describe('the namespace of accounts', () => {
   // Capsule’s and Rancher’s tenants took system namespaces over.
-  test('CVE-2024-39690: a project owner makes it, in her project, before anybody has an account', async () => {
+  test('CVE-2024-39690: a project owner makes it, in her project, or has it there, before anybody has an account', async () => {
     const metadata = { name: USERS_NAMESPACE, labels: { [LABEL_PROJECT]: 'blue' } };
     const request = post(NAMESPACES, { metadata });
     await enforced({ who: olga, request });
-    const attack = { who: olga, request, guards: ['paddock-namespace-creation'] };
-    await isGuarded(fleet.fleet.edge(), attack, async () => {
+    await isStopped({ who: olga, request, guards: ['paddock-namespace-creation'] });
+    // it is there since the policies were proven, before anybody has rights by a project
+    await without(fleet.fleet.edge(), ['paddock-namespace-creation', 'paddock-membership'], async takeAway => {
+      const isMoved = async () => {
+        await takeAway();
+        await moveBack(fleet, USERS_NAMESPACE, 'blue');
+        return true;
+      };
+      await eventually(isMoved, { ...WITHIN, what: 'an administrator puts it into her project' });
       // it is in no project all the same
       isAccepted(await olga.send(post(NAMESPACES, { metadata: { ...metadata, name: 'blue-2' } })));
       await fleet.until(true, olga, 'get secrets', 'blue-2');
@@ -141,9 +148,44 @@ describe('tokens of accounts that no access gives', () => {
   });
 });
 
+// It may write what policies refuse, so that dry runs as it show whether they are enforced.
+describe('the account that the policies are probed as', () => {
+  const PROBE = 'policy-probe';
+  const guards = ['paddock-policy-probe'];
+  const secret = {
+    metadata: { name: 'stolen', annotations: { 'kubernetes.io/service-account.name': PROBE } },
+    type: 'kubernetes.io/service-account-token',
+  };
+  const pod = {
+    metadata: { name: 'as-probe' },
+    spec: { serviceAccountName: PROBE, containers: [{ name: 'c', image: 'example.com/c' }] },
+  };
+
+  test.each<readonly [what: string, request: UserRequest]>([
+    ['asks for its token', tokenRequest({ namespace: SYSTEM_NAMESPACE, account: PROBE, name: '' })],
+    ['has its token written into a Secret', post(core(SYSTEM_NAMESPACE, 'secrets'), secret)],
+    ['runs a pod as it', post(core(SYSTEM_NAMESPACE, 'pods'), pod)],
+  ])('an editor of paddock-system %s', async (_what, request) => {
+    await isGuarded(fleet.fleet.edge(), { who: eddy, request, guards });
+  });
+
+  test('who may impersonate it writes nothing by it', async () => {
+    const request = as(`system:serviceaccount:${SYSTEM_NAMESPACE}:${PROBE}`, post(NAMESPACES, named('taken')));
+    isRefused(await eddy.send(request), /'paddock-policy-probe'.*its requests are dry runs/);
+    await without(fleet.fleet.edge(), guards, async takeAway => {
+      const isMade = async () => {
+        await takeAway();
+        return (await eddy.send(request)).status === 201;
+      };
+      await eventually(isMade, { ...WITHIN, what: 'the namespace is made without the policy' });
+    });
+    await asAdmin(fleet.fleet.edge(), remove(`${NAMESPACES}/taken`));
+  });
+});
+
 // A webhook had lost its configuration, and everything was let through.
 test('CVE-2023-22651: every policy of a cluster fails closed and denies', async () => {
-  const names = ['accounts', 'membership', 'namespace-creation', 'namespace-limits'];
+  const names = ['accounts', 'membership', 'namespace-creation', 'namespace-limits', 'policy-probe'];
   expect(await failingClosed(fleet.fleet.edge())).toEqual(names.map(name => `paddock-${name}`));
 });
 

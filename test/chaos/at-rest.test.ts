@@ -58,7 +58,7 @@ test('1,000 copies at rest for a minute cost no write and no list, only watches,
 
   const rest = new Date();
   await delay(REST_MS); // the rest itself is what is looked at
-  const seen = requests(rest);
+  const seen = requests(rest).filter(event => !isDryRun(event));
 
   expect(seen.filter(isWrite).map(describeRequest)).toEqual([]);
   expect(seen.filter(isList).map(describeRequest)).toEqual([]);
@@ -70,6 +70,9 @@ test('1,000 copies at rest for a minute cost no write and no list, only watches,
   const others = seen.filter(event => !isHeartbeat(event) && event.objectRef?.resource !== 'leases');
   expect(others.filter(event => !isLookAtPolicies(event)).map(describeRequest)).toEqual([]);
 }, 400_000);
+
+/** Every 10 minutes each policy is proven by a dry run, which is no write: it stores nothing. */
+const isDryRun = ({ requestURI }: AuditEvent) => requestURI.includes('dryRun=All');
 
 function isLookAtPolicies({ verb, requestURI }: AuditEvent): boolean {
   return verb === 'get' && requestURI.startsWith('/apis/admissionregistration.k8s.io/v1/validatingadmissionpolic');

@@ -60,6 +60,21 @@ const endpoints: Case[] = [
       ['/+aa', base64(`# who? me > you ~\n${PEM}`)],
     ],
   ),
+  {
+    name: 'endpoint with caBundle and systemRoots',
+    field: 'spec.endpoint.systemRoots',
+    value: 'true',
+    rule: /caBundle exclude one another/,
+    invalid: byEndpoint({ url: 'https://edge-1.example.com', caBundle: base64(PEM), systemRoots: true }),
+    twin: byEndpoint({ url: 'https://edge-1.example.com', caBundle: base64(PEM), systemRoots: false }),
+  },
+  {
+    name: 'endpoint with systemRoots that is no boolean',
+    field: 'spec.endpoint.systemRoots',
+    rule: /must be of type boolean/,
+    invalid: byEndpoint({ url: 'https://edge-1.example.com', systemRoots: 'yes' }),
+    twin: byEndpoint({ url: 'https://edge-1.example.com', systemRoots: true }),
+  },
 ];
 
 const heartbeats: Case[] = [

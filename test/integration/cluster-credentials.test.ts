@@ -178,6 +178,22 @@ test('a new kubeconfig that does not work: the one before goes on, the status sa
   expect(lists(since)).toEqual([]);
 }, 180_000);
 
+test('a kubeconfig that is refused, or is none, ends nothing that works', async () => {
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: 'true' };
+  await clusters.putKubeconfig(CLUSTER, editedKubeconfig(second.kubeconfig(), { user: { exec } }));
+  const { message } = await clusters.becomes(CLUSTER, 'Connected', { status: 'True', reason: 'KubeconfigRefused' });
+  expect(message).toContain('user.exec is not accepted');
+  await copiesArrive('7a');
+
+  await clusters.putKubeconfig(CLUSTER, 'no: kubeconfig');
+  await clusters.becomes(CLUSTER, 'Connected', { status: 'True', reason: 'KubeconfigInvalid' });
+  await clusters.becomes(CLUSTER, 'Ready', { status: 'True' });
+  await copiesArrive('7b');
+
+  await clusters.putKubeconfig(CLUSTER, second.kubeconfig());
+  await clusters.becomes(CLUSTER, 'Connected', { status: 'True', reason: 'Connected' }, MOVED_MS);
+}, 120_000);
+
 test('the Secret is deleted: not connected, and nothing is left open', async () => {
   await fleet.hub.client.delete(SecretType, { namespace: `c-${CLUSTER}`, name: CLUSTER });
 

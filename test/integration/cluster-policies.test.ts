@@ -144,6 +144,13 @@ describe('a kubeconfig of few rights', () => {
     on('', ['secrets'], ['list', 'delete']),
     on('', ['nodes', 'pods'], ['list', 'watch']),
   ];
+  /** And of the account that the policies are probed as. */
+  const TO_PROBE: readonly PolicyRule[] = [
+    on('', ['serviceaccounts'], ['get', 'create', 'patch', 'delete']),
+    on('rbac.authorization.k8s.io', ['clusterroles'], ['get', 'create', 'patch', 'delete', 'bind', 'escalate']),
+    on('rbac.authorization.k8s.io', ['clusterrolebindings', 'rolebindings'], ['get', 'create', 'patch', 'delete']),
+    on('', ['serviceaccounts'], ['impersonate'], { resourceNames: ['policy-probe'] }),
+  ];
   const LIMITS = { name: 'paddock-namespace-limits' };
   const foreign = {
     matchConstraints: {
@@ -194,9 +201,25 @@ describe('a kubeconfig of few rights', () => {
     expect(await site().client.find(PolicyBindings, LIMITS)).toBeUndefined(); // it would put a foreign policy in force
   });
 
-  test('the foreign one is labelled as Paddock’s: it is taken over, and the Cluster is Ready', async () => {
+  test('the foreign one is labelled as Paddock’s: it is taken over; that they are enforced can’t be tried yet', async () => {
     const labels = { 'app.kubernetes.io/managed-by': 'paddock' };
     await site().client.mergePatch(Policies, LIMITS, { metadata: { labels } });
+
+    const { message } = await eventually(
+      async () => {
+        const now = await clusters.condition('edge-2', 'Ready');
+        return now?.message.includes('policy-probe') ? now : undefined;
+      },
+      { timeoutMs: 60_000, what: 'the Cluster says which right is missing to prove the policies' },
+    );
+
+    expect(message).toMatch(/is not proven: .*"policy-probe" is forbidden: User "few" cannot/);
+    expect(message).toContain('grant the connection’s user');
+    expect(await clusters.condition('edge-2', 'Ready')).toMatchObject({ reason: 'PoliciesNotInstalled' });
+  });
+
+  test('that may also make the account of the probes and be it: the Cluster is Ready', async () => {
+    await grant(site(), 'few', 'probes', TO_PROBE);
 
     await clusters.becomes('edge-2', 'Ready', { status: 'True', reason: 'Ready' });
 

@@ -7,6 +7,7 @@ import { CLAIM, ConfigMaps } from '../../operators/engagement/claim.ts';
 import { eventually, untilStill } from '../support/eventually.ts';
 import { type Fleet, SecretType, type Site, startFleet } from '../support/fleet.ts';
 import type { RunningOperators } from '../support/operators.ts';
+import { TunnelProxy } from '../support/tunnel-proxy.ts';
 import { ClusterFixture, editedKubeconfig } from './cluster-fixture.ts';
 
 let fleet: Fleet;
@@ -92,6 +93,23 @@ describe('a pushed Cluster', () => {
 
     expect(existsSync(marker)).toBe(false);
     expect(await edge.client.find(Namespaces, { name: 'paddock-system' })).toBeUndefined();
+  });
+
+  test('names the proxy that it can’t reach, without the password, and not the server', async () => {
+    const proxy = await TunnelProxy.start({ kind: 'http' });
+    await proxy.stop();
+    await clusters.putKubeconfig(
+      'edge-1',
+      editedKubeconfig(edge.controlPlane.adminKubeconfig, {
+        cluster: { 'proxy-url': `http://paddock:swordfish@127.0.0.1:${proxy.port}` },
+      }),
+    );
+
+    const { message } = await clusters.becomes('edge-1', 'Connected', { status: 'Unknown', reason: 'Unreachable' });
+
+    expect(message).toContain(`the proxy 127.0.0.1:${proxy.port} has never let`);
+    expect(message).not.toMatch(/swordfish|paddock:/);
+    expect(message).not.toContain(edge.controlPlane.url);
   });
 
   test('is connected and claimed when the Secret is right', async () => {

@@ -18,6 +18,7 @@ export const POLICY_NAMES = [
   'paddock-membership',
   'paddock-namespace-creation',
   'paddock-namespace-limits',
+  'paddock-policy-probe',
 ];
 /** What is damaged is restored within this, a busy machine included. */
 export const RESTORED_MS = 25_000;

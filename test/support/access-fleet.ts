@@ -16,7 +16,7 @@ import { type Condition, findCondition, Namespaces } from '#runtime';
 import { BY_AGENT, createAgentCluster, joinByAgent, type RunningAgent, superviseAgent } from './agents.ts';
 import { AGENT_IDENTITY, startMortalWorker } from './cluster-worker.ts';
 import { eventually, eventuallyPasses } from './eventually.ts';
-import { type Fleet, type Site, startFleet } from './fleet.ts';
+import { type Fleet, type FleetOptions, type Site, startFleet } from './fleet.ts';
 import { aNamespace, aProject } from './objects.ts';
 import type { OperatorProcess, OperatorProcesses } from './operator-process.ts';
 import { type RunningOperators, recordWrites, type Write } from './operators.ts';
@@ -51,8 +51,11 @@ export class AccessFleet {
   }
 
   /** `kubeconfig` is how the hub reaches edge-1 [directly]. */
-  static async start(kubeconfig?: (edge: Site) => Promise<string>): Promise<AccessFleet> {
-    const started = new AccessFleet(await startFleet({ downstreams: 1 }));
+  static async start(
+    kubeconfig?: (edge: Site) => Promise<string>,
+    options: Pick<FleetOptions, 'downstreamFlags'> = {},
+  ): Promise<AccessFleet> {
+    const started = new AccessFleet(await startFleet({ downstreams: 1, ...options }));
     const edge = started.fleet.edge();
     if (BY_AGENT) return await started.#join(edge);
     const through = kubeconfig ? { kubeconfig: await kubeconfig(edge) } : {};

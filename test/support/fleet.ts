@@ -17,6 +17,8 @@ export interface Site {
 export interface FleetOptions {
   /** How many downstreams, named `edge-1`… [1]. */
   readonly downstreams?: number;
+  /** Added to the command line of the downstreams' API servers. */
+  readonly downstreamFlags?: readonly string[];
 }
 
 /** A Cluster has no default projects unless its spec says so: a test sees the Projects that it made. */
@@ -171,9 +173,10 @@ export async function importKubeconfig(
 }
 
 /** Starts the control planes side by side and installs the hub. */
-export async function startFleet({ downstreams = 1 }: FleetOptions = {}): Promise<Fleet> {
-  const names = ['hub', ...Array.from({ length: downstreams }, (_, index) => `edge-${index + 1}`)];
-  const [hub, ...others] = await Promise.all(names.map(startSite));
+export async function startFleet({ downstreams = 1, downstreamFlags = [] }: FleetOptions = {}): Promise<Fleet> {
+  const names = Array.from({ length: downstreams }, (_, index) => `edge-${index + 1}`);
+  const sites = [startSite('hub'), ...names.map(name => startSite(name, downstreamFlags))];
+  const [hub, ...others] = await Promise.all(sites);
   if (!hub) throw new Error('no hub');
   const fleet = new Fleet(hub, others);
   try {
@@ -186,8 +189,8 @@ export async function startFleet({ downstreams = 1 }: FleetOptions = {}): Promis
 }
 
 /** One control plane and its administrator. */
-export async function startSite(name: string): Promise<Site> {
-  const controlPlane = await startControlPlane({ name });
+export async function startSite(name: string, apiServerFlags: readonly string[] = []): Promise<Site> {
+  const controlPlane = await startControlPlane({ name, apiServerFlags });
   return { name, controlPlane, client: adminClient(controlPlane.adminKubeconfig) };
 }
 

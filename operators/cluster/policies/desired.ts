@@ -2,6 +2,7 @@ import { LABEL_MANAGED_BY, MANAGED_BY, type MarksOptions, marks, ownership } fro
 import type { KubeObject, ResourceType } from '#runtime';
 import { DOWNSTREAM_POLICIES } from './generated/downstream.ts';
 import { Policies, PolicyBindings, type PolicyManifest, type PolicyObject } from './kinds.ts';
+import type { Provable } from './proofs.ts';
 
 /** A policy or binding that should be on a cluster. */
 export interface DesiredPolicy extends PolicyManifest {
@@ -17,6 +18,11 @@ export function desiredPolicies(whose: MarksOptions): DesiredPolicy[] {
     type: manifest.kind === 'ValidatingAdmissionPolicy' ? Policies : PolicyBindings,
     metadata: { name: manifest.name, ...wanted },
   }));
+}
+
+/** Each policy with the write that proves it. */
+export function provablePolicies(): Provable[] {
+  return DOWNSTREAM_POLICIES.flatMap(({ name, probe }) => (probe ? [{ name, probe }] : []));
 }
 
 /** The names that policies and bindings have, each once; what may write them needs no others. */

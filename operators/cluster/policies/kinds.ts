@@ -1,4 +1,5 @@
 import type { KubeObject, ResourceType } from '#runtime';
+import type { PolicyRule } from '../../engagement/rbac-kinds.ts';
 
 /** A ValidatingAdmissionPolicy or its binding: Paddock hands the spec on and does not look into it. */
 export interface PolicyObject extends KubeObject {
@@ -10,6 +11,19 @@ export interface PolicyManifest {
   readonly kind: 'ValidatingAdmissionPolicy' | 'ValidatingAdmissionPolicyBinding';
   readonly name: string;
   readonly spec: object;
+  /** Every policy has one, a binding has none. */
+  readonly probe?: PolicyProbe;
+}
+
+/** A write that RBAC allows ServiceAccount `policy-probe` and that one policy alone refuses. */
+export interface PolicyProbe {
+  readonly method: string;
+  readonly path: string;
+  readonly body: object;
+  /** What the account needs for the request. */
+  readonly rules: readonly PolicyRule[];
+  /** The rules are granted in this namespace alone [everywhere]. */
+  readonly namespace?: string;
 }
 
 function admission(kind: PolicyManifest['kind'], plural: string): ResourceType<PolicyObject> {

@@ -1,3 +1,4 @@
+import { USERS_NAMESPACE } from '#api';
 import {
   ApiError,
   type Client,
@@ -13,9 +14,11 @@ import {
   WriteRefusedError,
 } from '#runtime';
 import type { Owner } from '../../engagement/claim.ts';
-import type { Problem } from '../../engagement/heartbeat.ts';
-import { type DesiredPolicy, desiredPolicies, isForeign, isMarked } from './desired.ts';
+import { type DesiredPolicy, desiredPolicies, isForeign, isMarked, provablePolicies } from './desired.ts';
 import type { PolicyObject } from './kinds.ts';
+import { ensureProbeObject, type ProbeObject, probeObjects } from './probe-account.ts';
+import { Proofs } from './proofs.ts';
+import { type PoliciesState, proofProblem } from './state.ts';
 
 export interface PoliciesOptions {
   /** The connection, of the name of the Cluster that it belongs to; it refuses writes while it is another's turn. */
@@ -24,14 +27,13 @@ export interface PoliciesOptions {
   readonly clock: Clock;
   /** [that of the connection] */
   readonly fieldManager?: string;
+  /** The cluster is the hub, where nobody has an account: what guards accounts need not be proven there. */
+  readonly isLocal?: boolean;
   /** What a person does about a missing right [as for a kubeconfig]. */
   readonly howToGrant?: string;
   /** Told when {@link PoliciesInPlace.state} has changed. */
   readonly onChange: () => void;
 }
-
-/** `inPlace`, or why it is not; undefined before it was looked at. */
-export type PoliciesState = 'inPlace' | Problem | undefined;
 
 /** What an object was when it was last found right. Of a spec that changes the server counts the generation up. */
 interface Seen {
@@ -48,17 +50,24 @@ const HOW_TO_GRANT = 'grant the connection’s user what operators/cluster/READM
 const TIMEOUT_MS = 10_000;
 
 /**
- * Puts the admission policies on one cluster and keeps them there. It watches nothing: with the heartbeats it reads the
- * metadata of each by name, one after the other, and writes only what is absent, edited or stripped of its marks.
+ * Puts the admission policies on one cluster, keeps them there, and proves that its API server enforces them. It watches
+ * nothing: with the heartbeats it reads the metadata of each by name, one after the other, and writes only what is
+ * absent, edited or stripped of its marks. The proofs are dry runs, once at engagement and every 10 minutes.
  */
 export class PoliciesInPlace {
   readonly #options: PoliciesOptions;
   readonly #client: Client;
   readonly #wanted: readonly DesiredPolicy[];
   readonly #seen = new Map<DesiredPolicy, Seen>();
-  #state: PoliciesState;
+  readonly #proofs: Proofs;
+  readonly #probeObjects: readonly ProbeObject[];
+  #installed: PoliciesState;
+  #published: PoliciesState;
   #due = Number.NEGATIVE_INFINITY;
   #round: Promise<void> | undefined;
+  #proving: Promise<void> | undefined;
+  /** Policies were written since they were last proven. */
+  #isNew = false;
 
   constructor(options: PoliciesOptions) {
     this.#options = options;
@@ -67,13 +76,34 @@ export class PoliciesInPlace {
     this.#client = cluster.client.as(fieldManager);
     const whose = { owner: { kind: 'cluster', name, uid: owner.cluster }, cluster: name, hub: owner.hub };
     this.#wanted = desiredPolicies(whose);
+    const policies = provablePolicies().filter(({ probe }) => !options.isLocal || probe.namespace !== USERS_NAMESPACE);
+    const probes = policies.map(({ probe }) => probe);
+    this.#probeObjects = probeObjects(probes, { ...whose, owner: { ...whose.owner, kind: 'Cluster' } });
+    const { clock } = options;
+    this.#proofs = new Proofs({
+      cluster: { client: this.#client, signal: cluster.signal },
+      policies,
+      clock,
+      prepare: () => this.#prepare(),
+    });
   }
 
   get state(): PoliciesState {
-    return this.#state;
+    if (this.#installed !== 'inPlace') return this.#installed;
+    const { howToGrant = HOW_TO_GRANT } = this.#options;
+    return proofProblem(this.#proofs.state, howToGrant);
   }
 
-  /** The cluster has answered: looks if it is time to. Resolves when that is done, and never rejects. */
+  /** The cluster may be another by now, or its API server have been started with other flags: both are looked at anew. */
+  doubt(): void {
+    this.#proofs.doubt();
+    this.#due = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * The cluster has answered: looks if it is time to. Resolves when the policies are installed, or why they are not is
+   * known; proving them goes on beside. Never rejects.
+   */
   async heard(): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#options.cluster;
@@ -84,17 +114,57 @@ export class PoliciesInPlace {
     await this.#round;
   }
 
+  /** Resolves when {@link state} is known, or after this time [ms]. */
+  async known(withinMs: number): Promise<void> {
+    const { clock, cluster } = this.#options;
+    if (this.state !== undefined || !this.#proving) return;
+    await Promise.race([this.#proving, clock.sleep(withinMs, cluster.signal)]);
+  }
+
   async #look(): Promise<void> {
-    const { clock, cluster, onChange } = this.#options;
-    const before = this.#state;
-    const startedAt = clock.monotonic();
+    const startedAt = this.#options.clock.monotonic();
     try {
-      this.#state = await this.#ensureAll();
+      this.#installed = await this.#ensureAll();
+      if (this.#installed === 'inPlace' && this.#proofs.isDue) void this.#prove();
     } catch {
-      // no answer, no turn to write, or somebody else wrote first: nothing is known that was not before
+      // no answer, no turn to write, or another writer was quicker: what was known stays
     }
-    this.#due = startedAt + (this.#state === 'inPlace' ? LOOK_AFTER_MS : RETRY_AFTER_MS);
-    if (!cluster.signal.aborted && !jsonEqual(before, this.#state)) onChange();
+    this.#lookAgain(startedAt);
+    this.#publish();
+  }
+
+  #lookAgain(since: number): void {
+    this.#due = since + (this.state === 'inPlace' ? LOOK_AFTER_MS : RETRY_AFTER_MS);
+  }
+
+  async #prove(): Promise<void> {
+    this.#proving ??= this.#proofs
+      .prove({ isNew: this.#isNew })
+      .then(
+        () => {
+          this.#isNew = false;
+        },
+        () => undefined, // as above
+      )
+      .finally(() => {
+        this.#proving = undefined;
+        this.#lookAgain(this.#options.clock.monotonic());
+        this.#publish();
+      });
+    await this.#proving;
+  }
+
+  #publish(): void {
+    const { cluster, onChange } = this.#options;
+    if (cluster.signal.aborted || jsonEqual(this.#published, this.state)) return;
+    this.#published = this.state;
+    onChange();
+  }
+
+  /** The account that the probes are sent as. */
+  async #prepare(): Promise<void> {
+    const call = this.#call();
+    for (const wanted of this.#probeObjects) await ensureProbeObject(this.#client, wanted, call);
   }
 
   async #ensureAll(): Promise<PoliciesState> {
@@ -123,6 +193,8 @@ export class PoliciesInPlace {
         return 'is somebody else’s: delete it, or label it app.kubernetes.io/managed-by=paddock to have Paddock take it over';
       const written = present ? await this.#correct(present, wanted) : await this.#create(wanted);
       this.#remember(written, wanted);
+      this.#isNew = true;
+      this.#proofs.doubt();
       return undefined;
     } catch (error) {
       if (error instanceof ConnectionError || error instanceof WriteRefusedError || isConflict(error)) throw error;

@@ -3,6 +3,7 @@ import { GROUP, LABEL_MANAGED_BY, MANAGED_BY, marks, SYSTEM_NAMESPACE } from '#a
 import type { Credentials, KubeObject } from '#runtime';
 import { policyNames } from '../policies/desired.ts';
 import { POLICY_KINDS, Policies } from '../policies/kinds.ts';
+import { PROBE_ACCOUNT } from '../policies/probe-account.ts';
 
 /** How agents reach the hub; `ca` is what they trust, PEM. */
 export interface HubAddress {
@@ -148,6 +149,8 @@ function role() {
     // that is deleted. Who could patch it could run any container
     { apiGroups: ['apps'], resources: ['deployments'], resourceNames: [AGENT], verbs: ['get', 'delete'] },
     { apiGroups: [''], resources: ['serviceaccounts'], ...own },
+    // to send the dry runs by which it is seen that the cluster enforces the policies
+    { apiGroups: [''], resources: ['serviceaccounts'], resourceNames: [PROBE_ACCOUNT.name], verbs: ['impersonate'] },
     { apiGroups: [RBAC], resources: ['roles', 'rolebindings'], ...own },
   ];
   return { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: metadata(), rules };

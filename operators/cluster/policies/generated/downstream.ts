@@ -60,6 +60,36 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "message": "metadata.namespace: no pod runs in namespace paddock-users, where it could act as a person"
         }
       ]
+    },
+    "probe": {
+      "method": "POST",
+      "path": "/api/v1/namespaces/paddock-users/serviceaccounts/policy-probe/token",
+      "body": {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {
+          "audiences": [
+            "policy-probe"
+          ]
+        }
+      },
+      "rules": [
+        {
+          "apiGroups": [
+            ""
+          ],
+          "resources": [
+            "serviceaccounts/token"
+          ],
+          "resourceNames": [
+            "policy-probe"
+          ],
+          "verbs": [
+            "create"
+          ]
+        }
+      ],
+      "namespace": "paddock-users"
     }
   },
   {
@@ -123,6 +153,33 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
         {
           "expression": "variables.project != '' || !variables.createsForProjectsOnly",
           "messageExpression": "'metadata.labels[paddock.dev/project] is missing: \"' + request.userInfo.username + '\" may create namespaces in projects only; set the label to a project of your own'"
+        }
+      ]
+    },
+    "probe": {
+      "method": "POST",
+      "path": "/api/v1/namespaces",
+      "body": {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+          "name": "policy-probe",
+          "labels": {
+            "paddock.dev/project": "policy--probe"
+          }
+        }
+      },
+      "rules": [
+        {
+          "apiGroups": [
+            ""
+          ],
+          "resources": [
+            "namespaces"
+          ],
+          "verbs": [
+            "create"
+          ]
         }
       ]
     }
@@ -322,6 +379,48 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "messageExpression": "'metadata.managedFields: labels and annotations that are applied by the field manager \"' + variables.ourEntries[0].manager + '\" are Paddock\\'s to remove; only one who holds the verb manage-namespaces on all projects.paddock.dev applies any by it, and \"' + request.userInfo.username + '\" does not: use another field manager'"
         }
       ]
+    },
+    "probe": {
+      "method": "POST",
+      "path": "/api/v1/namespaces",
+      "body": {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+          "name": "policy-probe",
+          "labels": {
+            "paddock.dev/project": "policy--limits",
+            "pod-security.kubernetes.io/enforce": "privileged"
+          }
+        }
+      },
+      "rules": [
+        {
+          "apiGroups": [
+            ""
+          ],
+          "resources": [
+            "namespaces"
+          ],
+          "verbs": [
+            "create"
+          ]
+        },
+        {
+          "apiGroups": [
+            "paddock.dev"
+          ],
+          "resources": [
+            "projects"
+          ],
+          "resourceNames": [
+            "policy--limits"
+          ],
+          "verbs": [
+            "create-in-project"
+          ]
+        }
+      ]
     }
   },
   {
@@ -411,6 +510,154 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "messageExpression": "'metadata.labels[paddock.dev/project] \"' + variables.to + '\": namespace \"' + object.metadata.name + '\" is in no project yet; only one who holds the verb manage-namespaces on all projects.paddock.dev puts it into one, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster, or create a namespace with the label'"
         }
       ]
+    },
+    "probe": {
+      "method": "PATCH",
+      "path": "/api/v1/namespaces/kube-public",
+      "body": {
+        "metadata": {
+          "labels": {
+            "paddock.dev/project": "policy--probe"
+          }
+        }
+      },
+      "rules": [
+        {
+          "apiGroups": [
+            ""
+          ],
+          "resources": [
+            "namespaces"
+          ],
+          "resourceNames": [
+            "kube-public"
+          ],
+          "verbs": [
+            "patch"
+          ]
+        }
+      ]
+    }
+  },
+  {
+    "kind": "ValidatingAdmissionPolicy",
+    "name": "paddock-policy-probe",
+    "spec": {
+      "failurePolicy": "Fail",
+      "matchConstraints": {
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "resourceRules": [
+          {
+            "scope": "*",
+            "apiGroups": [
+              ""
+            ],
+            "apiVersions": [
+              "v1"
+            ],
+            "operations": [
+              "CREATE"
+            ],
+            "resources": [
+              "serviceaccounts/token",
+              "pods"
+            ]
+          },
+          {
+            "scope": "*",
+            "apiGroups": [
+              ""
+            ],
+            "apiVersions": [
+              "v1"
+            ],
+            "operations": [
+              "CREATE",
+              "UPDATE"
+            ],
+            "resources": [
+              "namespaces",
+              "namespaces/status",
+              "namespaces/finalize",
+              "secrets"
+            ]
+          }
+        ]
+      },
+      "matchConditions": [
+        {
+          "name": "is-by-the-probe-or-about-it",
+          "expression": "request.userInfo.username == 'system:serviceaccount:paddock-system:policy-probe' || (request.namespace == 'paddock-system' && request.resource.resource != 'namespaces')"
+        }
+      ],
+      "variables": [
+        {
+          "name": "isToken",
+          "expression": "request.namespace == 'paddock-system' && request.resource.resource == 'serviceaccounts' && request.name == 'policy-probe'"
+        },
+        {
+          "name": "isSecret",
+          "expression": "request.namespace == 'paddock-system' && request.resource.resource == 'secrets' && has(object.type) && object.type == 'kubernetes.io/service-account-token' && object.metadata.?annotations[?'kubernetes.io/service-account.name'].orValue('') == 'policy-probe'"
+        },
+        {
+          "name": "isPod",
+          "expression": "request.namespace == 'paddock-system' && request.resource.resource == 'pods' && object.spec.?serviceAccountName.orValue('') == 'policy-probe'"
+        },
+        {
+          "name": "mayEscalate",
+          "expression": "authorizer.group('rbac.authorization.k8s.io').resource('clusterroles').check('escalate').allowed()"
+        }
+      ],
+      "validations": [
+        {
+          "expression": "!variables.isToken || variables.mayEscalate",
+          "messageExpression": "'serviceaccounts \"policy-probe\": only one who holds the verb escalate on clusterroles asks for a token of it, and \"' + request.userInfo.username + '\" does not'"
+        },
+        {
+          "expression": "!variables.isSecret",
+          "message": "metadata.annotations[kubernetes.io/service-account.name]: a token of ServiceAccount policy-probe is kept in no Secret"
+        },
+        {
+          "expression": "!variables.isPod",
+          "message": "spec.serviceAccountName: no pod runs as ServiceAccount policy-probe"
+        },
+        {
+          "expression": "request.userInfo.username != 'system:serviceaccount:paddock-system:policy-probe' || (has(request.dryRun) && request.dryRun)",
+          "message": "ServiceAccount policy-probe writes nothing: its requests are dry runs"
+        }
+      ]
+    },
+    "probe": {
+      "method": "POST",
+      "path": "/api/v1/namespaces/paddock-system/serviceaccounts/policy-probe/token",
+      "body": {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {
+          "audiences": [
+            "policy-probe"
+          ]
+        }
+      },
+      "rules": [
+        {
+          "apiGroups": [
+            ""
+          ],
+          "resources": [
+            "serviceaccounts/token"
+          ],
+          "resourceNames": [
+            "policy-probe"
+          ],
+          "verbs": [
+            "create"
+          ]
+        }
+      ],
+      "namespace": "paddock-system"
     }
   },
   {
@@ -463,6 +710,16 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
     "name": "paddock-membership",
     "spec": {
       "policyName": "paddock-membership",
+      "validationActions": [
+        "Deny"
+      ]
+    }
+  },
+  {
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "name": "paddock-policy-probe",
+    "spec": {
+      "policyName": "paddock-policy-probe",
       "validationActions": [
         "Deny"
       ]
