@@ -21,6 +21,7 @@ export default {
         '<rootDir>/test/integration/project-*.test.ts',
         '<rootDir>/test/chaos/crash-{at-every-write,while-access-changes}.test.ts',
         '<rootDir>/test/integration/rbac-{accounts,bindings,global,templates}.test.ts',
+        '<rootDir>/test/attacks/held-bindings.test.ts',
       ],
       testPathIgnorePatterns: ['/project-(local|quota-scale)\\.test\\.ts$'],
     },

@@ -29,6 +29,8 @@ export interface BindingObject extends KubeObject {
 }
 
 export const RBAC_GROUP = 'rbac.authorization.k8s.io';
+/** A label of this prefix and a template's name puts rules into that template's ClusterRole. */
+export const AGGREGATE_PREFIX = 'aggregate.paddock.dev/';
 
 function rbac<T extends KubeObject>(kind: string, plural: string, namespaced: boolean): ResourceType<T> {
   return { group: RBAC_GROUP, version: 'v1', kind, plural, namespaced };

@@ -8,6 +8,7 @@ import { type AccessScope, deleteSecret, ensureRole, report, secretKey } from '.
 import { mint } from './access-secret.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { attemptsBy, issuedByAgent, toldOfAccess } from './agents-word.ts';
+import { KEEPS_NO_REVOCATION, obstacleOfConflicts } from './conflicts.ts';
 
 const RETRY_MS = 500;
 /** How soon it is looked again whether a Secret that is somebody else's is gone. */
@@ -23,7 +24,7 @@ export async function issue(
   const { people, engagements, client, hub } = scope;
   const { uid = '' } = access.metadata;
   const cluster = object.metadata.name ?? '';
-  await ensureRole(scope, access, signal);
+  const inHub = obstacleOfConflicts(await ensureRole(scope, access, signal));
   if (!people.isBound(access)) {
     await deleteSecret(scope, access, signal); // one that was made when the operator was stopped
     return await report(scope, access, { reason: 'NotBound', cluster }, signal);
@@ -32,6 +33,7 @@ export async function issue(
   const { endpoint: said, connection } = object.spec;
   if (!said && !connection.kubeconfig)
     return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
+  if (inHub) return await report(scope, access, { ...inHub, cluster }, signal);
   if (isByAgent(object)) return await leaveToAgent(scope, access, object, signal);
   const engaged = engagements.get(cluster);
   if (!engaged) {
@@ -41,8 +43,8 @@ export async function issue(
   }
   const account = accountName(access.spec.user);
   if (!engaged.people.isAccessDone(uid, account)) return { requeueAfterMs: RETRY_MS };
-  const [conflict] = engaged.people.conflicts(uid, account);
-  if (conflict) return await report(scope, access, { reason: 'Conflict', cluster, message: conflict.message }, signal);
+  const obstacle = obstacleOfConflicts(engaged.people.conflicts(uid, account));
+  if (obstacle) return await report(scope, access, { ...obstacle, cluster }, signal);
   const anchor = engaged.people.anchor(accessSecretName(uid));
   if (!anchor) return { requeueAfterMs: RETRY_MS };
   const endpoint = await endpointFor(scope, object, signal);
@@ -73,8 +75,8 @@ async function leaveToAgent(
     await report(scope, access, { reason: 'Conflict', cluster, message: foreign(other) }, signal);
     return { requeueAfterMs: TAKEN_RETRY_MS };
   }
-  if (word?.reason === 'Conflict')
-    return await report(scope, access, { reason: 'Conflict', cluster, message: word.message }, signal);
+  if (word && KEEPS_NO_REVOCATION.includes(word.reason))
+    return await report(scope, access, { reason: word.reason, cluster, message: word.message }, signal);
   if (word?.status !== 'True') return await report(scope, access, { reason, cluster }, signal);
   const isBound = (made: KubeObject) => word.message === anchoredAs(made, access);
   if (await reportMade(scope, access, { cluster, isBound }, signal)) return undefined;

@@ -2,6 +2,7 @@ import type { ClusterAccess, ClusterAccessStatus } from '#api';
 import { byType, type ConditionIntent, findCondition, jsonEqual, mergeConditions } from '#runtime';
 import { accessSecretName } from './account.ts';
 import { accessToTell, type Deletion, hubsConditions, toldOfAccess } from './agents-word.ts';
+import { OBJECT_TERMINATING } from './converge.ts';
 
 /** How it stands with a ClusterAccess. */
 export interface AccessReport {
@@ -23,7 +24,7 @@ export interface AccessReport {
 /** Reasons that only somebody's change ends. */
 const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict'];
 /** Reasons that go by themselves. */
-const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent'];
+const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent', OBJECT_TERMINATING];
 /** An agent may write the Secret, or has. */
 const PREPARED = ['WaitingForAgent', 'Issued'];
 

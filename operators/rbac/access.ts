@@ -7,13 +7,13 @@ import {
   type Result,
   removeFinalizer,
 } from '#runtime';
-import { RoleBindings, Roles } from '../engagement/rbac-kinds.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { issue } from './access-issue.ts';
 import { anchoredAs, expiryOf, isAnchoredTo } from './access-objects.ts';
-import { type AccessScope, deleteSecret, ensureRole, isAgents, report, secretKey } from './access-scope.ts';
+import { type AccessScope, deleteSecret, ensureRole, isAgents, removeRole, report, secretKey } from './access-scope.ts';
 import { accessSecretName, accountName } from './account.ts';
-import { isRevokedByAgent, issuedByAgent } from './agents-word.ts';
+import { blockedByAgent, isRevokedByAgent, issuedByAgent } from './agents-word.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import { FINALIZER } from './deletion.ts';
 import { clusterOfAccess, isOver } from './people.ts';
 
@@ -69,9 +69,18 @@ async function keep(
     await report(scope, access, { reason, cluster, pending: true }, signal);
     return { requeueAfterMs: 1 };
   }
-  await ensureRole(scope, access, signal);
-  await report(scope, access, { reason: 'Issued', cluster, expiresAt }, signal);
+  const conflicts = await ensureRole(scope, access, signal);
+  const obstacle = obstacleOfConflicts(conflicts) ?? obstacleThere(scope, access, cluster);
+  await report(scope, access, { ...(obstacle ?? { reason: 'Issued' }), cluster, expiresAt }, signal);
   return { requeueAfterMs: Math.min(left, LONGEST_WAIT_MS) };
+}
+
+/** What keeps the account from acting as its user for now: a foreign object in the place of one of its, or one of its that is Terminating. */
+function obstacleThere({ engagements }: AccessScope, access: ClusterAccess, cluster: string) {
+  const byAgent = blockedByAgent(access);
+  if (byAgent) return { reason: byAgent.reason, message: byAgent.message };
+  const people = engagements.get(cluster)?.people;
+  return people && obstacleOfConflicts(people.conflicts(access.metadata.uid ?? '', accountName(access.spec.user)));
 }
 
 /** What its token is bound to was deleted on the cluster. Not known of one that is away. */
@@ -108,7 +117,7 @@ async function remove(scope: AccessScope, access: ClusterAccess, signal: AbortSi
     people.revoke(access);
     if (!isConfirmed(scope, access, cluster))
       return await report(scope, access, { reason: 'Deleting', cluster, pending: true }, signal);
-    for (const type of [RoleBindings, Roles]) await client.delete(type, secretKey(access), { signal });
+    await removeRole(scope, access, signal);
   }
   if (verdict === 'letGo') {
     people.letGo();

@@ -23,6 +23,7 @@ import {
   toldOfAccess,
   writeWord,
 } from './agents-word.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import { FINALIZER } from './deletion.ts';
 import type { EngagedPeople } from './engaged-people.ts';
 import type { Engagements } from './engagements.ts';
@@ -88,13 +89,13 @@ async function look(
   if (scope.people.standing(access) !== 'granted') return undefined;
   if (!done) return 'later';
   if (word?.reason === ANCHOR_DELETED) return undefined; // the hub's operator is about to say that it is over
-  const [conflict] = place.accounts.conflicts(uid, account);
-  if (conflict) return { issued: false, reason: 'Conflict', message: conflict.message };
+  const blocked = obstacleOfConflicts(place.accounts.conflicts(uid, account));
   const anchor = place.accounts.anchor(accessSecretName(uid));
   if (word?.status === 'True')
     return anchor && word.message === inForce(anchor)
-      ? undefined
+      ? { issued: true, reason: word.reason, message: word.message, blocked }
       : { issued: false, reason: ANCHOR_DELETED, message: LOST };
+  if (blocked) return { issued: false, ...blocked };
   if (attemptsBy(access) > cleared) return undefined; // the hub's operator takes away what is in its place
   return anchor ? await issue(scope, access, place, anchor, signal) : 'later';
 }

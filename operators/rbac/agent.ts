@@ -160,10 +160,10 @@ async function reconcileSeen(
   if (!isConditionTrue(clusters.get({ name: cluster })?.status?.conditions, 'Connected')) return undefined;
   if (binding.metadata.deletionTimestamp && told(binding).deletion !== 'clean') return undefined;
   const { confirmed, obstacle, refused } = engagedSide(engaged, binding, place);
-  const settled = confirmed || obstacle !== undefined;
-  if (!patience.isOver(binding, { settled, patienceMs: PATIENCE_MS }, now())) return { requeueAfterMs: RETRY_MS };
+  if (!patience.isOver(binding, { settled: confirmed, patienceMs: PATIENCE_MS }, now()))
+    return { requeueAfterMs: RETRY_MS };
   const seen = { cluster, done: confirmed, obstacle: obstacle ?? (confirmed ? undefined : refused), now: now() };
   const conditions = agentsConditions(binding, seen);
   if (conditions) await writeWord(client, RoleTemplateBindingResource, binding, { conditions, signal });
-  return settled ? undefined : { requeueAfterMs: PATIENCE_MS };
+  return confirmed ? undefined : { requeueAfterMs: PATIENCE_MS };
 }

@@ -14,6 +14,7 @@ import {
   type ResourceType,
 } from '#runtime';
 import type { Obstacle } from './binding-status.ts';
+import { KEEPS_NO_REVOCATION } from './conflicts.ts';
 
 /**
  * The status of a binding, or of a ClusterAccess, on a cluster that is connected by agent has two writers. The hub's
@@ -27,6 +28,8 @@ const APPLIED = 'Applied';
 const REVOKED = 'Revoked';
 /** Set by the agent: the Secret of a ClusterAccess is written. */
 const ISSUED = 'Issued';
+/** Set by the agent beside `Issued`: the token is good, and its account may not act as the user for now. */
+const BLOCKED = 'Blocked';
 /** Set by the hub's operator on what is being deleted: what that means for the cluster. */
 const DELETING = 'Deleting';
 /** Set by the hub's operator: a RoleTemplate that the binding names, or inherits by it, was deleted by somebody. */
@@ -41,7 +44,7 @@ export const ANCHOR_DELETED = 'AnchorDeleted';
 /** Reason of `Issued`, where a Secret of that name was there: one of before the agent was started, or somebody's. */
 const SECRET_EXISTS = 'SecretExists';
 
-const AGENTS = [APPLIED, REVOKED, ISSUED];
+const AGENTS = [APPLIED, REVOKED, ISSUED, BLOCKED];
 
 const isAgents = ({ type }: Condition): boolean => AGENTS.includes(type);
 
@@ -51,9 +54,13 @@ export function hubsConditions(conditions: readonly Condition[] = []): Condition
 }
 
 /** The agent's conditions once it has said this, too; undefined when it has. */
-function saying({ metadata, status }: RoleTemplateBinding | ClusterAccess, intent: ConditionIntent, now: number) {
+function saying(
+  { metadata, status }: RoleTemplateBinding | ClusterAccess,
+  intents: readonly ConditionIntent[],
+  now: number,
+) {
   const before = (status?.conditions ?? []).filter(isAgents);
-  const conditions = mergeConditions(before, [intent], { now, observedGeneration: metadata.generation ?? 0 });
+  const conditions = mergeConditions(before, intents, { now, observedGeneration: metadata.generation ?? 0 });
   return jsonEqual(conditions, before) ? undefined : conditions;
 }
 
@@ -156,6 +163,12 @@ export function isConfirmedByAgent({ metadata, status }: RoleTemplateBinding): b
   return condition?.status === 'True' && condition.observedGeneration === metadata.generation;
 }
 
+/** The agent has taken from everybody what the binding as it is now gives them no more, though something is in its way. */
+export function isTakenByAgent(binding: RoleTemplateBinding): boolean {
+  const obstacle = binding.metadata.deletionTimestamp ? undefined : agentsObstacle(binding);
+  return obstacle !== undefined && KEEPS_NO_REVOCATION.includes(obstacle.reason);
+}
+
 /** What the agent says is in the way. */
 export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obstacle | undefined {
   const applied = findCondition(status?.conditions, APPLIED);
@@ -178,17 +191,19 @@ export function agentsConditions(
 ): Condition[] | undefined {
   const gone = binding.metadata.deletionTimestamp !== undefined;
   if (!obstacle && !done) return undefined;
-  const intent: ConditionIntent = obstacle
-    ? { type: APPLIED, status: 'False', reason: obstacle.reason, message: obstacle.message }
-    : gone
-      ? {
-          type: REVOKED,
-          status: 'True',
-          reason: 'NothingLeft',
-          message: `nobody has anything by it in cluster ${cluster}`,
-        }
-      : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
-  return saying(binding, intent, now);
+  const stands = !(gone && done); // whatever is in the way of others, nobody has anything by it
+  const intent: ConditionIntent =
+    obstacle && stands
+      ? { type: APPLIED, status: 'False', reason: obstacle.reason, message: obstacle.message }
+      : gone
+        ? {
+            type: REVOKED,
+            status: 'True',
+            reason: 'NothingLeft',
+            message: `nobody has anything by it in cluster ${cluster}`,
+          }
+        : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
+  return saying(binding, [intent], now);
 }
 
 /** The agent has confirmed that nothing of a ClusterAccess is left on its cluster. */
@@ -201,7 +216,20 @@ export function issuedByAgent({ status }: ClusterAccess): Condition | undefined 
   return findCondition(status?.conditions, ISSUED);
 }
 
-export type AccessSeen = 'revoked' | { readonly issued: boolean; readonly reason: string; readonly message: string };
+/** Why the account of an access that is issued may not act as its user for now; undefined where it may. */
+export function blockedByAgent({ status }: ClusterAccess): Condition | undefined {
+  return findCondition(status?.conditions, BLOCKED);
+}
+
+export interface IssueSeen {
+  readonly issued: boolean;
+  readonly reason: string;
+  readonly message: string;
+  /** What keeps the account of one that is issued from acting as its user. */
+  readonly blocked?: { readonly reason: string; readonly message: string } | undefined;
+}
+
+export type AccessSeen = 'revoked' | IssueSeen;
 
 /** The conditions that the agent writes of a ClusterAccess; undefined when they are there already. */
 export function agentsAccessConditions(access: ClusterAccess, seen: AccessSeen, now: number): Condition[] | undefined {
@@ -209,7 +237,8 @@ export function agentsAccessConditions(access: ClusterAccess, seen: AccessSeen, 
     seen === 'revoked'
       ? { type: REVOKED, status: 'True', reason: 'NothingLeft', message: 'its token is refused on the cluster' }
       : { type: ISSUED, status: seen.issued ? 'True' : 'False', reason: seen.reason, message: seen.message };
-  return saying(access, intent, now);
+  const blocked = seen === 'revoked' ? undefined : seen.blocked;
+  return saying(access, blocked ? [{ type: BLOCKED, status: 'True', ...blocked }, intent] : [intent], now);
 }
 
 interface Word extends KubeObject {

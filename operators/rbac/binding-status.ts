@@ -91,7 +91,7 @@ function conditionsOf(input: BindingStatusInput): ConditionIntent[] {
 }
 
 function whenRevoked(obstacle: Obstacle | undefined): string {
-  if (obstacle?.reason === REVOCATION_FAILED) return 'condition Ready says what refuses it';
+  if (obstacle?.reason === REVOCATION_FAILED) return `${obstacle.message}: condition Ready says what refuses it`;
   return 'it happens when the cluster is connected again, before anything else';
 }
 

@@ -22,6 +22,7 @@ import { releaseAgentStatus, worksByAgent } from '../engagement/agent.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Told, told, toTell } from './agents-word.ts';
 import { bindingStatusOf, type Obstacle } from './binding-status.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import { FINALIZER } from './deletion.ts';
 import type { Engagements } from './engagements.ts';
 import { bindingEvents, revokedEvents } from './events.ts';
@@ -115,7 +116,8 @@ async function report(
   const side = place && sideOf(scope, binding, place);
   const confirmed = place !== undefined && side?.confirmed === true && scope.hubGrants.isDone(place);
   const found = says.obstacle(binding);
-  const obstacle = (found && { ...found, stalled: true }) ?? side?.obstacle;
+  const obstacle =
+    (found && { ...found, stalled: true }) ?? side?.obstacle ?? (confirmed ? inHub(scope, binding, place) : undefined);
   // an agent waits to be told
   const toBeTold = wordFor(scope, binding, place);
   const isTold = jsonEqual(told(binding), toBeTold);
@@ -127,6 +129,11 @@ async function report(
     return { requeueAfterMs: calm ? PATIENCE_MS : RETRY_MS };
   await writeStatus(scope, binding, { place, confirmed, obstacle: obstacle ?? refused, toBeTold }, signal);
   return confirmed || obstacle ? undefined : { requeueAfterMs: PATIENCE_MS };
+}
+
+/** What is in the binding's way in the hub. */
+function inHub({ hubGrants }: BindingScope, { spec }: RoleTemplateBinding, place: Place): Obstacle | undefined {
+  return obstacleOfConflicts(hubGrants.conflicts(place, spec.roleTemplateName));
 }
 
 /** Tells the agent that the API is being uninstalled, so that it takes nothing back when the binding has gone. */
@@ -164,6 +171,7 @@ async function writeStatus(
     binding,
     clusters,
     pending: confirmed && !obstacle ? [] : clusters,
+    ...(confirmed ? { revoking: [] } : {}),
     obstacle,
     paused: isPaused(binding.metadata),
     told: toTell(toBeTold),

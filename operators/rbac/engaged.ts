@@ -1,3 +1,4 @@
+import { LABEL_PROJECT } from '#api';
 import {
   type Cluster,
   Controller,
@@ -14,7 +15,7 @@ import { type BindingObject, ClusterRoleBindings, ClusterRoles, RoleBindings } f
 import { TakenPlaces } from '../engagement/taken-places.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { Conflict } from './converge.ts';
-import { templateOf } from './desired.ts';
+import { isDerivedFrom, rulesName, templateOf } from './desired.ts';
 import type { EngagedPeople } from './engaged-people.ts';
 import { Exposure } from './exposure.ts';
 import {
@@ -27,7 +28,7 @@ import {
   projectKey,
   templateKey,
 } from './grant-keys.ts';
-import { BY_NAMESPACE, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
+import { BY_NAMESPACE, BY_PROJECT, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
 import type { Place } from './grants.ts';
 import { reconcileNamespace } from './namespace-grants.ts';
 import { reconcileProjectRole } from './project-grants.ts';
@@ -80,6 +81,7 @@ export class EngagedAccess {
       bindings: cluster.cache.informer(RoleBindings, MARKED),
     };
     informers.bindings.addIndex(BY_NAMESPACE, binding => [binding.metadata?.namespace ?? '']);
+    informers.bindings.addIndex(BY_PROJECT, projectIndex);
     for (const informer of [informers.roles, informers.clusterBindings, informers.bindings] as Informer<KubeObject>[])
       informer.addIndex(BY_TEMPLATE, templateIndex);
     this.#parts = informers;
@@ -103,9 +105,15 @@ export class EngagedAccess {
     return this.#phase === 'granting' && !this.#keysOf(place, template).some(key => this.#controller.queue.has(key));
   }
 
-  /** What stands in the way of the template in the place. */
+  /** What stands in the way of the template in the place: of its own objects, and of the rules that it inherits. */
   conflicts(place: Place, template: string): Conflict[] {
-    return this.#keysOf(place, template).flatMap(key => this.#conflicts.get(key) ?? []);
+    const of = (keys: readonly string[]) => keys.flatMap(key => this.#conflicts.get(key) ?? []);
+    const parts = this.#options.says.book.parts(template).filter(part => part !== template);
+    const rules = new Set(parts.map(rulesName));
+    return [
+      ...of(this.#keysOf(place, template)).filter(({ key }) => isDerivedFrom(key.name, template)),
+      ...of(parts.map(templateKey)).filter(({ type, key }) => type === ClusterRoles && rules.has(key.name)),
+    ];
   }
 
   get people(): EngagedPeople {
@@ -221,11 +229,16 @@ export class EngagedAccess {
   /** What has to be looked at for bindings of a template in a place. */
   #keysOf({ project }: Place, template: string): string[] {
     if (project === undefined) return [templateKey(template)];
-    const members = membersOf(this.#parts.namespaces, project);
+    const { namespaces, bindings } = this.#parts;
+    const members = membersOf(namespaces, project).map(({ metadata }) => metadata?.name ?? '');
+    // also where namespaces have left, or are Terminating, and people of the project have the role still
+    const held = bindings
+      .byIndex(BY_PROJECT, `${template}/${project}`)
+      .map(({ metadata }) => metadata?.namespace ?? '');
     return [
       templateKey(template),
       projectKey(template, project),
-      ...members.map(({ metadata }) => namespaceKey(metadata?.name ?? '')),
+      ...[...new Set([...members, ...held])].map(namespaceKey),
     ];
   }
 
@@ -260,6 +273,11 @@ export class EngagedAccess {
     const member = membershipOf(this.#parts.namespaces.get({ name: grant.name }));
     return { cluster, ...(member === undefined ? {} : { project: member }) };
   }
+}
+
+function projectIndex(binding: BindingObject): string[] {
+  const project = binding.metadata?.labels?.[LABEL_PROJECT];
+  return project === undefined || !isOfTemplate(binding) ? [] : [`${templateOf(binding)}/${project}`];
 }
 
 function reconcile(scope: GrantScope, grant: GrantKey): Promise<readonly Conflict[]> {

@@ -36,11 +36,12 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
   const { clusters } = sources;
   const says = new HubSays(sources);
   const people = new HubPeople(sources, says);
-  const hubGrants = new HubGrants({ manager, fieldManager: manage, says, people });
-  const verdicts = bindingVerdicts(client, () => hub.uid);
   const changed = (cluster: string, place?: Place) => {
     for (const binding of says.bindingsIn(cluster, place)) bindings.add(bindingKey(binding), { afterMs: STATUS_MS });
   };
+  const inHub = (place: Place) => changed(place.cluster, place);
+  const hubGrants = new HubGrants({ manager, fieldManager: manage, says, people, changed: inHub });
+  const verdicts = bindingVerdicts(client, () => hub.uid);
   const engagements = new Engagements({
     manager,
     fieldManager: manage,

@@ -7,12 +7,15 @@ import { BY_NAMESPACE, type GrantScope } from './grant-scope.ts';
 import { NO_SHARE } from './grants.ts';
 import { hold } from './holding.ts';
 
-/** Brings the RoleBindings of one namespace to what the bindings of its project say. */
+/**
+ * Brings the RoleBindings of one namespace to what the bindings of its project say. Of one that is Terminating those
+ * that a finalizer keeps are in force, and nothing can be made there.
+ */
 export async function reconcileNamespace(scope: GrantScope, namespace: string): Promise<Conflict[]> {
   if (isReservedNamespace(namespace)) return [];
   const { says, cluster, hub, bindings, namespaces } = scope;
   const object = namespaces.get({ name: namespace });
-  if (!object || isTerminating(object)) return [];
+  if (!object) return [];
   const project = membershipOf(object);
   const place = project === undefined ? undefined : { cluster: cluster.name, project };
   const existing = bindings.byIndex(BY_NAMESPACE, namespace).filter(binding => templateOf(binding) !== undefined);
@@ -34,6 +37,7 @@ export async function reconcileNamespace(scope: GrantScope, namespace: string): 
           role: { kind: 'ClusterRole', name: boundRole(says.book, template) },
           share: place ? says.share(place, template) : NO_SHARE,
           existing: existing.filter(binding => templateOf(binding) === template),
+          narrowOnly: isTerminating(object),
         },
       ),
     ),

@@ -1,15 +1,16 @@
 import { type Cluster as ClusterObject, parseProjectNamespace, type RoleTemplateBinding } from '#api';
 import { findCondition, isConditionTrue } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
-import { agentsObstacle, isConfirmedByAgent } from './agents-word.ts';
+import { agentsObstacle, isConfirmedByAgent, isTakenByAgent } from './agents-word.ts';
 import type { BindingScope } from './binding.ts';
 import type { Obstacle } from './binding-status.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import type { EngagedAccess } from './engaged.ts';
 import type { Place } from './grants.ts';
 
 /** How a binding stands on its cluster, as far as that is known in the hub. */
 export interface Side {
-  /** Everything that the binding asks for is in force there, or, when it is deleted, nothing of it. */
+  /** Nobody has anything there beyond what the binding asks for; without an obstacle all of that is in force. */
   readonly confirmed: boolean;
   /** What is in its way. */
   readonly obstacle: Obstacle | undefined;
@@ -30,11 +31,11 @@ export function sideOf(scope: BindingScope, binding: RoleTemplateBinding, place:
 /** By the operator that works on the cluster. */
 export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding, place: Place): Side {
   const role = binding.spec.roleTemplateName;
-  const [conflict, ...more] = engaged.conflicts(place, role);
-  const message = conflict && `${conflict.message}${more.length === 0 ? '' : ` (and ${more.length} more)`}`;
+  const confirmed = engaged.isDone(place, role) && engaged.people.isDone(binding);
   return {
-    confirmed: engaged.isDone(place, role) && engaged.people.isDone(binding),
-    obstacle: message === undefined ? undefined : { reason: 'Conflict', message },
+    confirmed,
+    // before that it may be of a moment ago
+    obstacle: confirmed ? obstacleOfConflicts(engaged.conflicts(place, role)) : undefined,
     refused: engaged.refused(place, role) ?? engaged.people.refused(binding),
   };
 }
@@ -42,7 +43,7 @@ export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding
 function agentsSide(scope: BindingScope, object: ClusterObject, binding: RoleTemplateBinding, place: Place): Side {
   const offline = notConnected(object);
   const ended = binding.metadata.deletionTimestamp !== undefined; // what was taken back is not given again
-  const confirmed = (ended || !offline) && isConfirmedByAgent(binding);
+  const confirmed = (ended || !offline) && (isConfirmedByAgent(binding) || isTakenByAgent(binding));
   return {
     confirmed: confirmed || isLostWithProject(scope, binding, place),
     obstacle: offline ?? agentsObstacle(binding),

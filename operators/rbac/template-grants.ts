@@ -1,7 +1,7 @@
 import { jsonEqual } from '#runtime';
-import { ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
+import { AGGREGATE_PREFIX, ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure, isRight } from './converge.ts';
-import { AGGREGATE_PREFIX, boundRole, roleName, rulesName, templateRoles } from './desired.ts';
+import { boundRole, roleName, rulesName, templateRoles } from './desired.ts';
 import { BY_TEMPLATE, type GrantScope } from './grant-scope.ts';
 import { drop, hold } from './holding.ts';
 
