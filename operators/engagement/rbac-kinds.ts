@@ -19,7 +19,10 @@ export interface Subject {
 export interface RoleObject extends KubeObject {
   readonly rules?: readonly PolicyRule[];
   readonly aggregationRule?: {
-    readonly clusterRoleSelectors: readonly { readonly matchLabels: Readonly<Record<string, string>> }[];
+    readonly clusterRoleSelectors: readonly {
+      readonly matchLabels: Readonly<Record<string, string>>;
+      readonly matchExpressions?: readonly { readonly key: string; readonly operator: 'Exists' }[];
+    }[];
   };
 }
 

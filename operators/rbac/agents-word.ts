@@ -15,6 +15,7 @@ import {
 } from '#runtime';
 import type { Obstacle } from './binding-status.ts';
 import { KEEPS_NO_REVOCATION } from './conflicts.ts';
+import { foreignRulesSaid } from './foreign-rules.ts';
 
 /**
  * The status of a binding, or of a ClusterAccess, on a cluster that is connected by agent has two writers. The hub's
@@ -44,7 +45,10 @@ export const ANCHOR_DELETED = 'AnchorDeleted';
 /** Reason of `Issued`, where a Secret of that name was there: one of before the agent was started, or somebody's. */
 const SECRET_EXISTS = 'SecretExists';
 
-const AGENTS = [APPLIED, REVOKED, ISSUED, BLOCKED];
+/** Set by the agent beside `Applied`: ClusterRoles on its cluster claim to be part of the role. */
+const FOREIGN_RULES_SEEN = 'ForeignRulesSeen';
+
+const AGENTS = [APPLIED, REVOKED, ISSUED, BLOCKED, FOREIGN_RULES_SEEN];
 
 const isAgents = ({ type }: Condition): boolean => AGENTS.includes(type);
 
@@ -176,18 +180,24 @@ export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obsta
   return { reason: applied.reason, message: applied.message };
 }
 
+/** What the agent says of ClusterRoles that claim to be part of the role. */
+export function agentsForeignRules({ status }: RoleTemplateBinding): string | undefined {
+  return findCondition(status?.conditions, FOREIGN_RULES_SEEN)?.message;
+}
+
 export interface Seen {
   readonly cluster: string;
   /** All of it is in force, or nothing any more. */
   readonly done: boolean;
   readonly obstacle: Obstacle | undefined;
+  readonly foreignRules?: string | undefined;
   readonly now: number;
 }
 
 /** The conditions that the agent writes; undefined when they are there already, or nothing can be said now. */
 export function agentsConditions(
   binding: RoleTemplateBinding,
-  { cluster, done, obstacle, now }: Seen,
+  { cluster, done, obstacle, foreignRules, now }: Seen,
 ): Condition[] | undefined {
   const gone = binding.metadata.deletionTimestamp !== undefined;
   if (!obstacle && !done) return undefined;
@@ -203,7 +213,8 @@ export function agentsConditions(
             message: `nobody has anything by it in cluster ${cluster}`,
           }
         : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
-  return saying(binding, [intent], now);
+  if (foreignRules === undefined || gone) return saying(binding, [intent], now);
+  return saying(binding, [intent, foreignRulesSaid(FOREIGN_RULES_SEEN, foreignRules)], now);
 }
 
 /** The agent has confirmed that nothing of a ClusterAccess is left on its cluster. */

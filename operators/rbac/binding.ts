@@ -127,7 +127,13 @@ async function report(
   const settled = confirmed || obstacle !== undefined || !isTold;
   if (!scope.patience.isOver(binding, { settled, patienceMs }, now()))
     return { requeueAfterMs: calm ? PATIENCE_MS : RETRY_MS };
-  await writeStatus(scope, binding, { place, confirmed, obstacle: obstacle ?? refused, toBeTold }, signal);
+  const { foreignRules } = side ?? {};
+  await writeStatus(
+    scope,
+    binding,
+    { place, confirmed, obstacle: obstacle ?? refused, foreignRules, toBeTold },
+    signal,
+  );
   return confirmed || obstacle ? undefined : { requeueAfterMs: PATIENCE_MS };
 }
 
@@ -156,13 +162,14 @@ interface Report {
   readonly place: Place | undefined;
   readonly confirmed: boolean;
   readonly obstacle: Obstacle | undefined;
+  readonly foreignRules?: string | undefined;
   readonly toBeTold: Told;
 }
 
 async function writeStatus(
   scope: BindingScope,
   binding: RoleTemplateBinding,
-  { place, confirmed, obstacle, toBeTold }: Report,
+  { place, confirmed, obstacle, foreignRules, toBeTold }: Report,
   signal: AbortSignal,
 ): Promise<void> {
   const { client, now } = scope;
@@ -173,6 +180,7 @@ async function writeStatus(
     pending: confirmed && !obstacle ? [] : clusters,
     ...(confirmed ? { revoking: [] } : {}),
     obstacle,
+    foreignRules,
     paused: isPaused(binding.metadata),
     told: toTell(toBeTold),
     now: now(),

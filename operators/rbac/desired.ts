@@ -1,4 +1,4 @@
-import { LABEL_OWNER, LABEL_PROJECT, marks, type PLANE_HUB } from '#api';
+import { LABEL_CLUSTER, LABEL_MANAGED_BY, LABEL_OWNER, LABEL_PROJECT, MANAGED_BY, marks, type PLANE_HUB } from '#api';
 import type { ObjectMeta } from '#runtime';
 import {
   AGGREGATE_PREFIX,
@@ -53,7 +53,12 @@ export function templateRoles(book: TemplateBook, template: string, origin: Orig
   const metadata = (name: string, labels: Readonly<Record<string, string>> = {}) =>
     derived(name, template, found.metadata.uid ?? '', origin, labels);
   const aggregates = Object.fromEntries(book.inheritors(template).map(name => [`${AGGREGATE_PREFIX}${name}`, 'true']));
-  const selector = { matchLabels: { [`${AGGREGATE_PREFIX}${template}`]: 'true' } };
+  // who sets one of these labels beside the first holds escalate: see manifests/downstream/aggregation.yaml
+  const ours = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_CLUSTER]: origin.cluster };
+  const selector = {
+    matchLabels: { [`${AGGREGATE_PREFIX}${template}`]: 'true', ...ours },
+    matchExpressions: [{ key: LABEL_OWNER, operator: 'Exists' as const }],
+  };
   return [
     { metadata: metadata(rulesName(template), aggregates), rules: downstreamRules(found.spec) },
     { metadata: metadata(roleName(template)), aggregationRule: { clusterRoleSelectors: [selector] } },

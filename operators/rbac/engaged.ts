@@ -18,6 +18,7 @@ import type { Conflict } from './converge.ts';
 import { isDerivedFrom, rulesName, templateOf } from './desired.ts';
 import type { EngagedPeople } from './engaged-people.ts';
 import { Exposure } from './exposure.ts';
+import { ForeignRules, foreignRulesMessage } from './foreign-rules.ts';
 import {
   type GrantKey,
   isDownstream,
@@ -66,6 +67,7 @@ export class EngagedAccess {
   readonly #conflicts = new Map<string, readonly Conflict[]>();
   readonly #taken: TakenPlaces;
   readonly #exposure: Exposure;
+  readonly #foreignRules: ForeignRules;
   readonly #untilKnown: UntilKnown;
   #phase: Phase = 'revoking';
 
@@ -85,6 +87,7 @@ export class EngagedAccess {
     for (const informer of [informers.roles, informers.clusterBindings, informers.bindings] as Informer<KubeObject>[])
       informer.addIndex(BY_TEMPLATE, templateIndex);
     this.#parts = informers;
+    this.#foreignRules = new ForeignRules(cluster, informers.roles);
     this.#exposure = new Exposure(cluster.name, informers.namespaces, options.says);
     this.#controller = new Controller({
       name: 'rbac-grants',
@@ -114,6 +117,11 @@ export class EngagedAccess {
       ...of(this.#keysOf(place, template)).filter(({ key }) => isDerivedFrom(key.name, template)),
       ...of(parts.map(templateKey)).filter(({ type, key }) => type === ClusterRoles && rules.has(key.name)),
     ];
+  }
+
+  /** What is said of ClusterRoles that claim to be part of the template. */
+  foreignRules(template: string): string | undefined {
+    return foreignRulesMessage(this.cluster.name, template, this.#foreignRules.of(template));
   }
 
   get people(): EngagedPeople {
@@ -198,6 +206,11 @@ export class EngagedAccess {
       if (template === undefined || !isDownstream(binding) || this.#isBound(template)) return;
       for (const part of this.#options.says.book.parts(template)) this.#controller.add(templateKey(part));
     };
+    this.#foreignRules.watch(templates => {
+      const { says, changed } = this.#options;
+      for (const template of templates)
+        for (const place of says.placesOf(this.cluster.name, template)) changed(this.cluster.name, place);
+    });
     for (const informer of [bindings, clusterBindings]) informer.subscribe({ applied: () => undefined, deleted: gone });
   }
 

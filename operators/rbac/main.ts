@@ -16,7 +16,7 @@ import { Patience } from './patience.ts';
 import { accessKey, HubPeople } from './people.ts';
 import { bindingKey, HubSays } from './says.ts';
 import { hubSources } from './sources.ts';
-import { reconcileRoleTemplate } from './template.ts';
+import { foreignRulesOf, reconcileRoleTemplate } from './template.ts';
 
 /** A status waits so long for what else changes, ms. */
 const STATUS_MS = 100;
@@ -126,7 +126,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
       templates
         .watches(says.templates, ({ metadata }) => related(says, metadata.name ?? ''), { ownWrites: false })
         .watches(says.bindings, ({ spec }) => says.book.parts(spec.roleTemplateName), {
-          predicate: (_binding, old) => !old,
+          predicate: (binding, old) => !old || foreignRulesOf(binding) !== foreignRulesOf(old),
           afterMs: COUNT_MS,
         });
       says.subscribe(({ place, template }) => {

@@ -1,7 +1,7 @@
 import { type Cluster as ClusterObject, parseProjectNamespace, type RoleTemplateBinding } from '#api';
 import { findCondition, isConditionTrue } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
-import { agentsObstacle, isConfirmedByAgent, isTakenByAgent } from './agents-word.ts';
+import { agentsForeignRules, agentsObstacle, isConfirmedByAgent, isTakenByAgent } from './agents-word.ts';
 import type { BindingScope } from './binding.ts';
 import type { Obstacle } from './binding-status.ts';
 import { obstacleOfConflicts } from './conflicts.ts';
@@ -16,6 +16,8 @@ export interface Side {
   readonly obstacle: Obstacle | undefined;
   /** What the cluster refuses, so that the binding waits. */
   readonly refused: Obstacle | undefined;
+  /** What is said of ClusterRoles there that claim to be part of the role. */
+  readonly foreignRules?: string | undefined;
 }
 
 /** By the hub's own work on the cluster, or by the word of the cluster's agent. */
@@ -37,6 +39,7 @@ export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding
     // before that it may be of a moment ago
     obstacle: confirmed ? obstacleOfConflicts(engaged.conflicts(place, role)) : undefined,
     refused: engaged.refused(place, role) ?? engaged.people.refused(binding),
+    foreignRules: engaged.foreignRules(role),
   };
 }
 
@@ -48,6 +51,7 @@ function agentsSide(scope: BindingScope, object: ClusterObject, binding: RoleTem
     confirmed: confirmed || isLostWithProject(scope, binding, place),
     obstacle: offline ?? agentsObstacle(binding),
     refused: undefined,
+    foreignRules: agentsForeignRules(binding),
   };
 }
 

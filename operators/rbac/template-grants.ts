@@ -51,7 +51,8 @@ function narrowed(known: RoleObject, wanted: RoleObject): RoleObject {
   const labels = Object.fromEntries(
     Object.entries(before).filter(([key]) => !key.startsWith(AGGREGATE_PREFIX) || after[key] !== undefined),
   );
-  if (wanted.aggregationRule) return known;
+  if (wanted.aggregationRule)
+    return known.aggregationRule ? { ...known, aggregationRule: wanted.aggregationRule } : known;
   const rules = (known.rules ?? []).filter(rule => wanted.rules?.some(other => jsonEqual(rule, other)));
   return { ...known, metadata: { ...known.metadata, labels }, rules };
 }

@@ -283,8 +283,11 @@ test('one that can’t be corrected keeps the binding, whose RevocationPending n
   const refused = patch(path, { metadata: { annotations: { looked: 'at' } } });
   await deny(admin, { name, spec, refused, ...WITHIN });
   await binding.delete();
-  const { message } = await binding.condition('RevocationPending', 'True');
-  expect(message).toMatch(/paddock:web.*the audit of the year is not over/);
+  const isNamed = async () => {
+    const { message } = await binding.condition('RevocationPending', 'True');
+    return /paddock:web.*the audit of the year is not over/.test(message);
+  };
+  await eventually(isNamed, { ...WITHIN, what: 'RevocationPending names the object and the server’s words' });
   await binding.condition('Ready', 'False', 'RevocationFailed');
   for (const each of [POLICY_BINDINGS, POLICIES]) await asAdmin(edge, remove(`${each}/${name}`));
   await eventually(async () => !(await fleet.hub.find(RoleTemplateBindingResource, binding.key)), {
