@@ -154,7 +154,10 @@ export async function reconcileAnchor(scope: PeopleScope, uid: string): Promise<
   const access = people.access(uid);
   const standing = access ? people.standing(access) : 'none';
   const known = anchors.get({ namespace: USERS_NAMESPACE, name: accessSecretName(uid) });
-  if (!access || standing === 'none') return await removeAnchor(scope, known);
+  if (!access || standing === 'none') {
+    const account = access ? accountName(access.spec.user) : known?.metadata?.ownerReferences?.[0]?.name;
+    return await removeAnchor(scope, known, account);
+  }
   const account = accounts.get({ namespace: USERS_NAMESPACE, name: accountName(access.spec.user) });
   if (standing === 'kept' || phase === 'revoking' || !account || !isOfOrigin(account, origin)) return DONE;
   const wanted = accessAnchor(uid, account, origin);
@@ -167,8 +170,11 @@ export async function reconcileAnchor(scope: PeopleScope, uid: string): Promise<
 }
 
 /** Where a finalizer keeps the Secret, its account loses its rights first. */
-async function removeAnchor(scope: PeopleScope, known: KubeObject | undefined): Promise<AccountOutcome> {
-  const account = known?.metadata?.ownerReferences?.[0]?.name;
+async function removeAnchor(
+  scope: PeopleScope,
+  known: KubeObject | undefined,
+  account: string | undefined,
+): Promise<AccountOutcome> {
   if (!known || account === undefined || !isHeld(known)) {
     const left = known && (await remove(scope, Secrets, known));
     return left && account !== undefined ? await linger(scope, account, left) : DONE;

@@ -1,4 +1,3 @@
-import { LABEL_PROJECT } from '#api';
 import {
   type Cluster,
   Controller,
@@ -26,6 +25,7 @@ import {
   keyOfRole,
   namespaceKey,
   parseGrantKey,
+  projectIndex,
   projectKey,
   templateKey,
 } from './grant-keys.ts';
@@ -286,11 +286,6 @@ export class EngagedAccess {
     const member = membershipOf(this.#parts.namespaces.get({ name: grant.name }));
     return { cluster, ...(member === undefined ? {} : { project: member }) };
   }
-}
-
-function projectIndex(binding: BindingObject): string[] {
-  const project = binding.metadata?.labels?.[LABEL_PROJECT];
-  return project === undefined || !isOfTemplate(binding) ? [] : [`${templateOf(binding)}/${project}`];
 }
 
 function reconcile(scope: GrantScope, grant: GrantKey): Promise<readonly Conflict[]> {

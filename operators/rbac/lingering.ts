@@ -24,6 +24,7 @@ export class LingeringTokens {
   /** `wall` is by the wall clock, `now` by a monotonic one [ms]. */
   add(account: string, secret: KubeObject, { wall, now }: { readonly wall: number; readonly now: number }): void {
     const { uid = '', deletionTimestamp } = secret.metadata ?? {};
+    for (const [old, { until }] of this.#bySecret) if (until + 2 * OLD_MS < now) this.#bySecret.delete(old);
     if (deletionTimestamp !== undefined && wall - Date.parse(deletionTimestamp) > OLD_MS) return;
     if (!this.#bySecret.has(uid)) this.#bySecret.set(uid, { account, secret, until: now + LINGERS_MS });
   }

@@ -14,7 +14,7 @@ import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accessSecretName, accountName, accountRoleName } from '../../operators/rbac/account.ts';
 import { get, patch, remove } from '../integration/agent-requests.ts';
 import { deny, POLICIES, POLICY_BINDINGS } from '../integration/policy-hub.ts';
-import { AccessFleet, type Binding, user } from '../support/access-fleet.ts';
+import { AccessFleet, Binding, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Site } from '../support/fleet.ts';
 import type { Person } from '../support/person.ts';
@@ -331,6 +331,22 @@ describe('an account that people act through', () => {
     await holder.close();
   });
 
+  test('of one who is taken out while nobody works on the cluster loses its rights when they are back', async () => {
+    const binding = await fleet.bind('ute', 'nodes', [user('ute'), user('vera')]);
+    const holder = await issue('ute', 'ute');
+    const key = { name: accountRoleName(id('ute')) };
+    await hold(edge, ClusterRoleBindings, key);
+    await fleet.whileDown(() => binding.subjects(user('vera')));
+    await eventually(async () => [401, 403].includes(await acts(holder, 'ute')), {
+      ...ENDS_WITHIN,
+      what: 'ute is refused',
+    });
+    await untilTerminating(edge, ClusterRoleBindings, key);
+    await accessSays(fleet, 'ute', 'NoLongerBound');
+    await release(edge, ClusterRoleBindings, key);
+    await holder.close();
+  });
+
   test('which is Terminating makes its accesses not Ready, and it loses its rights', async () => {
     await fleet.bind('sam', 'nodes', [user('sam')]);
     const holder = await issue('sam', 'sam');
@@ -382,6 +398,33 @@ describe('an account that people act through', () => {
     await release(edge, Secrets, key);
     await holder.close();
   }, 180_000);
+});
+
+test('one that a global binding is in force by is named by that, too', async () => {
+  const gil = fleet.person('gil');
+  await fleet.hub.mergePatch(ClusterResource, { name: 'edge-1' }, { metadata: { labels: { stage: 'test' } } });
+  await fleet.template('wide', { context: 'Cluster', rules: [lists('nodes')] });
+  const spec = {
+    roleTemplateName: 'wide',
+    subjects: [user('gil')],
+    scope: { global: { clusterSelector: { matchLabels: { stage: 'test' } } } },
+  };
+  const at = { namespace: 'paddock-system', name: 'wide' };
+  const type = { apiVersion: 'paddock.dev/v1alpha1', kind: 'RoleTemplateBinding' } as const;
+  await fleet.hub.create(
+    RoleTemplateBindingResource,
+    { namespace: at.namespace },
+    { ...type, metadata: { name: at.name }, spec },
+  );
+  const binding = new Binding(fleet, at);
+  await binding.condition('Ready', 'True', 'Bound');
+  const key = { name: 'paddock:wide' };
+  await takeDown(edge, ClusterRoleBindings, key);
+  await untilObstructed(binding, key.name);
+  await binding.delete();
+  await fleet.until(false, gil, 'list nodes');
+  await binding.gone();
+  await release(edge, ClusterRoleBindings, key);
 });
 
 test('a Cluster that is deleted leaves no rights behind by what finalizers keep, and names it', async () => {
