@@ -22,6 +22,7 @@ export default {
         '<rootDir>/test/attacks/policies-off.test.ts',
         '<rootDir>/test/chaos/crash-{at-every-write,while-access-changes}.test.ts',
         '<rootDir>/test/integration/rbac-{accounts,bindings,global,templates}.test.ts',
+        '<rootDir>/test/attacks/held-bindings.test.ts',
       ],
       testPathIgnorePatterns: ['/project-(local|quota-scale)\\.test\\.ts$'],
     },

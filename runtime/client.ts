@@ -226,8 +226,11 @@ export class Client {
     return await this.#apply(type, intent, 'status', options);
   }
 
-  /** An object that is already gone counts as deleted. @throws ApiError 409 when a precondition fails */
-  async delete(type: ResourceType, key: Key, options: DeleteOptions = {}): Promise<void> {
+  /**
+   * An object that is already gone counts as deleted. Returns the object where finalizers keep it, as it is then.
+   * @throws ApiError 409 when a precondition fails
+   */
+  async delete(type: ResourceType, key: Key, options: DeleteOptions = {}): Promise<KubeObject | undefined> {
     const { uid, resourceVersion, propagationPolicy = 'Background' } = options;
     const preconditions = { ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) };
     const body = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy, preconditions });
@@ -236,14 +239,17 @@ export class Client {
       const answer = await this.#call<DeleteAnswer>('DELETE', path, options, jsonType('application/json'), body);
       // an object with finalizers is answered as it is now, a removed one with a Status, or as it was
       const object = answer.kind === type.kind ? checkObject(answer, type, key, `DELETE ${path}`) : undefined;
-      if (object?.metadata?.deletionTimestamp)
+      if (object?.metadata?.deletionTimestamp) {
         this.#observer?.written(type, object, { conditional: resourceVersion !== undefined });
-      else this.#observer?.deleted(type, key, uid ?? answer.details?.uid ?? answer.metadata?.uid);
+        return object;
+      }
+      this.#observer?.deleted(type, key, uid ?? answer.details?.uid ?? answer.metadata?.uid);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       // without its uid, the one that was not found may not be the one that caches know
       if (uid) this.#observer?.deleted(type, key, uid);
     }
+    return undefined;
   }
 
   async #patch<T extends KubeObject>(

@@ -96,7 +96,7 @@ export interface RoleTemplateBindingStatus {
   observedGeneration?: number;
   clusters?: RoleTemplateBindingStatusClusters;
   /**
-   * Ready, and, while they are True, RevocationPending, Reconciling, Stalled and Paused.
+   * Ready, and, while they are True, RevocationPending, ForeignRules, Reconciling, Stalled and Paused.
    */
   conditions?: Condition[];
 }

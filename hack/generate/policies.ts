@@ -7,6 +7,8 @@ const BINDING = 'ValidatingAdmissionPolicyBinding';
 const API = 'admissionregistration.k8s.io/v1';
 /** On a policy: the request that proves that the policy is enforced, as YAML. */
 const PROBE = 'paddock.dev/probe';
+/** Of a policy that refuses nothing by itself, but by its parameter. */
+const UNPROVABLE = 'none';
 
 const NOTICE =
   '// Generated from manifests/downstream/ by hack/generate. Do not edit: change the YAML and run it again.';
@@ -55,18 +57,19 @@ function parse(text: string, file: string) {
     if (apiVersion !== API || (kind !== POLICY && kind !== BINDING) || spec === undefined)
       throw new Error(`${file} must hold policies and bindings of ${API} only; move anything else elsewhere`);
     if (!name.startsWith('paddock-')) throw new Error(`${file} names a policy "${name}": begin it with paddock-`);
-    const probe = kind === POLICY ? { probe: probeOf(name, metadata?.annotations?.[PROBE]) } : {};
+    const probe = kind === POLICY ? probeOf(name, metadata?.annotations?.[PROBE]) : {};
     return { kind, name, spec: { ...spec, ...constraints(spec.matchConstraints) }, ...probe };
   });
 }
 
 function probeOf(policy: string, text: string | undefined): object {
-  const missing = `policy ${policy} needs the annotation ${PROBE} with method, path, body and rules: a request that RBAC allows by the rules and that this policy alone refuses`;
+  const missing = `policy ${policy} needs the annotation ${PROBE} with method, path, body and rules: a request that RBAC allows by the rules and that this policy alone refuses; or "${UNPROVABLE}"`;
   if (text === undefined) throw new Error(missing);
+  if (text === UNPROVABLE) return {};
   const { method, path, body, rules, namespace } = Object(yaml.load(text));
   const isWhole = (method === 'POST' || method === 'PATCH') && typeof path === 'string' && body && Array.isArray(rules);
   if (!isWhole) throw new Error(missing);
-  return { method, path, body, rules, ...(namespace === undefined ? {} : { namespace }) };
+  return { probe: { method, path, body, rules, ...(namespace === undefined ? {} : { namespace }) } };
 }
 
 /** What the API server fills in, so that what it stores can be compared. */

@@ -47,10 +47,11 @@ export class AgentHandBack implements HandingBack {
   /** A heartbeat from before this process looked is no sign of life, but what it told has happened. */
   get state(): HandBackState {
     const { connected } = this.#monitor.health;
-    const { stage = 'begun', problem } = this.#report ?? {};
+    const { stage = 'begun', problem, held } = this.#report ?? {};
     if (connected === undefined) return { stage };
     if (connected.status !== 'True') return { stage, reached: false, problem: connected.message };
-    return { stage, reached: true, ...(problem === undefined ? {} : { problem }) };
+    const left = held === undefined ? {} : { held };
+    return { stage, reached: true, ...(problem === undefined ? {} : { problem }), ...left };
   }
 
   get contactAt(): number | undefined {

@@ -11,6 +11,8 @@ export type Goal = 'reach' | 'clean' | 'release';
  * stopped has arrived by then.
  */
 export const PASS_GAP_MS = 2_000;
+/** Objects that a message names. */
+const NAMED = 20;
 /** `paddock-system` of a cluster that is a hub itself carries this label, by our manifests: it stays. */
 const PART_OF = 'app.kubernetes.io/part-of';
 
@@ -27,6 +29,8 @@ export interface Progress {
   readonly stage: HandBackStage;
   /** Of stage `foreign`: whose it is. */
   readonly problem?: string;
+  /** What grants nothing any more and is kept by foreign finalizers, once it is clean but for that. */
+  readonly held?: string;
 }
 
 export interface CleaningScope {
@@ -38,6 +42,7 @@ export interface CleaningScope {
 export class Cleaning {
   readonly #options: CleaningOptions;
   #emptyPasses = 0;
+  #held: readonly string[] = [];
 
   constructor(options: CleaningOptions) {
     this.#options = options;
@@ -68,12 +73,19 @@ export class Cleaning {
     }
     if (goal === 'release') {
       await release(holder?.metadata?.uid);
-      return { stage: 'released' };
+      return { stage: 'released', ...this.#left };
     }
-    if (goal === 'reach' || stage === 'clean') return { stage };
-    const found = await cleanPass({ client, cluster, hub: owner.hub, kinds, signal });
+    if (goal === 'reach' || stage === 'clean') return { stage, ...this.#left };
+    const { found, held } = await cleanPass({ client, cluster, hub: owner.hub, kinds, signal });
+    this.#held = held;
     this.#emptyPasses = found === 0 ? this.#emptyPasses + 1 : 0;
-    return { stage: this.#emptyPasses >= 2 ? 'clean' : 'begun' };
+    return this.#emptyPasses >= 2 ? { stage: 'clean', ...this.#left } : { stage: 'begun' };
+  }
+
+  get #left(): Pick<Progress, 'held'> {
+    if (this.#held.length === 0) return {};
+    const more = this.#held.length > NAMED ? ` and ${this.#held.length - NAMED} more` : '';
+    return { held: `${this.#held.slice(0, NAMED).join(', ')}${more}` };
   }
 
   /** Also the claim of an earlier Cluster of this name: a name has one Cluster at a time, and this is the last. */

@@ -9,13 +9,24 @@ import {
   SYSTEM_NAMESPACE,
   USERS_NAMESPACE,
 } from '#api';
-import { type Client, isConflict, isNotFound, type KubeObject, keyOf, Namespaces, type ResourceType } from '#runtime';
+import {
+  type Client,
+  isConflict,
+  isNotFound,
+  type KubeObject,
+  keyOf,
+  keyString,
+  Namespaces,
+  type ResourceType,
+  resourceName,
+} from '#runtime';
 import { cedePodSecurity } from '../engagement/ceded-security.ts';
 import { ConfigMaps } from '../engagement/claim.ts';
 import { appliedFields, NAMESPACE_FIELD_MANAGERS } from '../engagement/namespace-fields.ts';
 import { formerSecurity, writeSecurity } from '../engagement/own-pod-security.ts';
 import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../engagement/policy-kinds.ts';
 import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../engagement/rbac-kinds.ts';
+import { isHeld, revoke } from '../engagement/revocation.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
 import { FULL_PROJECTS } from '../membership/full-projects.ts';
@@ -41,6 +52,17 @@ export const DERIVED_KINDS: readonly ResourceType[] = [
 /** Where the hub is the cluster nobody has an account. */
 export const LOCAL_KINDS = DERIVED_KINDS.filter(kind => kind !== ServiceAccounts);
 
+/** What grants access, or is what people act through. */
+const GRANTS: readonly ResourceType[] = [ClusterRoleBindings, RoleBindings, ServiceAccounts, ClusterRoles];
+
+/** What a pass came to. */
+export interface Pass {
+  /** How much there was that could go: 0 means that nothing of it is left. */
+  readonly found: number;
+  /** Objects that granted access, and grant nothing now, which foreign finalizers keep. */
+  readonly held: readonly string[];
+}
+
 /** What a pass over one downstream goes by. */
 export interface CleanupScope {
   readonly client: Client;
@@ -57,24 +79,37 @@ const PAGE = 500;
 /**
  * Deletes everything that this hub derived for the cluster and takes its labels and annotations off namespaces; only
  * when nothing was refused do the admission policies go, which guard those labels until then. One pass: returns how
- * much there was, so that 0 means that nothing is left. @throws AggregateError of all that failed
+ * much there was. @throws AggregateError of all that failed
  */
-export async function cleanPass(scope: CleanupScope): Promise<number> {
+export async function cleanPass(scope: CleanupScope): Promise<Pass> {
   const derived = await removeKinds(scope, scope.kinds);
   const accounts = scope.kinds.includes(ServiceAccounts) ? await removeUsersNamespace(scope) : 0;
   const released = await releaseNamespaces(scope);
   const probes = await removeProbeAccount(scope);
-  return derived + accounts + released + probes + (await removeKinds(scope, POLICY_KINDS));
+  const policies = await removeKinds(scope, POLICY_KINDS);
+  return { found: derived.found + accounts + released + probes + policies.found, held: derived.held };
 }
 
-async function removeKinds(scope: CleanupScope, kinds: readonly ResourceType[]): Promise<number> {
+async function removeKinds(scope: CleanupScope, kinds: readonly ResourceType[]): Promise<Pass> {
   let found = 0;
+  const held: string[] = [];
   for (const type of kinds) {
     const objects = await listDerived(scope, type);
-    await all(objects.map(object => remove(scope, type, object)));
-    found += objects.length;
+    const standing = objects.filter(object => !isTerminating(object));
+    await all(standing.map(object => remove(scope, type, object)));
+    found += standing.length;
+    if (!GRANTS.includes(type)) continue;
+    const kept = objects.filter(isTerminating);
+    await all(kept.map(object => remove(scope, type, object)));
+    held.push(...kept.map(object => heldAs(type, object)));
   }
-  return found;
+  return { found, held };
+}
+
+const isTerminating = ({ metadata }: KubeObject) => metadata?.deletionTimestamp !== undefined;
+
+function heldAs(type: ResourceType, object: KubeObject): string {
+  return `${resourceName(type)} ${keyString(keyOf(object))} (${(object.metadata?.finalizers ?? []).join(', ')})`;
 }
 
 /** The namespace of people's accounts, if Paddock made it. */
@@ -119,9 +154,7 @@ async function listDerived(scope: CleanupScope, type: ResourceType): Promise<Kub
     listAll(scope, type, labelSelector),
   );
   const byUid = new Map((await Promise.all(lists)).flat().map(object => [object.metadata?.uid, object]));
-  return [...byUid.values()].filter(
-    object => isDerived(object, scope) && !object.metadata?.deletionTimestamp && !isSpared(object),
-  );
+  return [...byUid.values()].filter(object => isDerived(object, scope) && !isSpared(object));
 }
 
 function isSpared({ metadata }: KubeObject): boolean {
@@ -130,9 +163,13 @@ function isSpared({ metadata }: KubeObject): boolean {
   return isReservedNamespace(namespace) && namespace !== USERS_NAMESPACE;
 }
 
+/** Takes away what it grants; what a finalizer keeps is read whole, since lists hold metadata only. */
 async function remove({ client, signal }: CleanupScope, type: ResourceType, object: KubeObject): Promise<void> {
+  const isKept = isHeld(object) && GRANTS.includes(type);
+  const whole = isKept ? await client.find(type, keyOf(object), { signal }) : object;
+  if (!whole || whole.metadata?.uid !== object.metadata?.uid) return;
   try {
-    await client.delete(type, keyOf(object), { uid: object.metadata?.uid, signal });
+    await revoke(client, type, whole, signal);
   } catch (error) {
     if (!isConflict(error)) throw error; // another object of that name by now: the next pass looks at it
   }

@@ -20,6 +20,8 @@ export interface HandBackState {
   readonly stage: HandBackStage;
   /** What stands in the way: the error of the last attempt, or whose the downstream is. */
   readonly problem?: string;
+  /** What is left there, grants nothing, and is kept by foreign finalizers. */
+  readonly held?: string;
 }
 
 /** Work on one downstream that is being handed back, over a connection to it or by its agent. */

@@ -149,3 +149,14 @@ describe('a cluster by agent', () => {
     });
   });
 });
+
+test.each(['clean', 'released'] as const)(
+  'what finalizers keep, and grants nothing, is named and not waited for: %s',
+  stage => {
+    const held = 'rolebindings blue-1/paddock:web (other.example.com/hold)';
+    const { cleaned } = nextStep(given({ handBack: { stage, reached: true, held } }));
+
+    expect(cleaned).toMatchObject({ status: 'True', reason: 'Cleaned' });
+    expect(cleaned.message).toContain(held);
+  },
+);

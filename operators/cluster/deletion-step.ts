@@ -38,15 +38,17 @@ const PENDING_MS = 1_000;
 /** Decides the next step. */
 export function nextStep(facts: DeletionFacts): Step {
   const { policy, handBack } = facts;
-  if (handBack?.stage === 'released') return { kind: 'finish', cleaned: policy === 'Clean' ? CLEANED : ORPHANED };
+  if (handBack?.stage === 'released')
+    return { kind: 'finish', cleaned: policy === 'Clean' ? cleanedBut(handBack) : ORPHANED };
   if (handBack?.stage === 'foreign') return { kind: 'finish', cleaned: condition('AlreadyClaimed', foreign(handBack)) };
   if (handBack?.reached) return reachable(policy, handBack);
   return unreachable(facts);
 }
 
-function reachable(policy: DeletionFacts['policy'], { stage, problem }: HandBackState): Step {
+function reachable(policy: DeletionFacts['policy'], handBack: HandBackState): Step {
+  const { stage, problem } = handBack;
   if (policy === 'Orphan') return { kind: 'work', goal: 'release', cleaned: ORPHANED };
-  if (stage === 'clean') return { kind: 'work', goal: 'release', cleaned: CLEANED };
+  if (stage === 'clean') return { kind: 'work', goal: 'release', cleaned: cleanedBut(handBack) };
   if (problem === undefined) return { kind: 'work', goal: 'clean', cleaned: condition('Cleaning', CLEANING) };
   const message = `what Paddock derived on the cluster could not be removed: ${problem}; it is tried again: grant the connection's user the missing right, or set spec.deletionPolicy to Orphan to leave it there`;
   return { kind: 'work', goal: 'clean', cleaned: condition('CleanupFailed', message) };
@@ -88,6 +90,13 @@ const CLEANED: ConditionIntent = {
   reason: 'Cleaned',
   message: 'nothing that Paddock derived is left on the cluster',
 };
+
+/** Objects that grant nothing any more are no reason to wait for the owners of their finalizers. */
+function cleanedBut({ held }: HandBackState): ConditionIntent {
+  if (held === undefined) return CLEANED;
+  const message = `nothing that Paddock derived grants access on the cluster; foreign finalizers keep what is emptied, until their owners remove them: ${held}`;
+  return { ...CLEANED, message };
+}
 
 /** What goes last is given up without an answer; what was derived is gone. */
 function cleanedThenLost(since: number): ConditionIntent {

@@ -17,7 +17,8 @@ describe('what an agent tells of its hand-back', () => {
   });
 
   test('comes as it was sent, with each heartbeat', () => {
-    const handBack: HandBackReport = { cluster: 'uid', stage: 'begun', problem: 'secrets is forbidden' };
+    const held = 'rolebindings a/paddock:b (other.example.com/hold)';
+    const handBack: HandBackReport = { cluster: 'uid', stage: 'begun', problem: 'secrets is forbidden', held };
     const annotations = reportAnnotations({ handBack });
     const present = Object.entries(annotations).filter((entry): entry is [string, string] => entry[1] !== null);
 
@@ -35,5 +36,6 @@ describe('what an agent tells of its hand-back', () => {
 
     expect(formatHandBack({ cluster: 'uid', stage: 'begun', problem })?.length).toBeLessThan(1_100);
     expect(parseHandBack(long)?.problem).toHaveLength(1_000);
+    expect(parseHandBack(JSON.stringify({ cluster: 'uid', stage: 'clean', held: problem }))?.held).toHaveLength(1_000);
   });
 });

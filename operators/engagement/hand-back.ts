@@ -13,6 +13,8 @@ export interface HandBackReport {
   readonly stage: HandBackStage;
   /** What stands in the way, or whose the cluster is. */
   readonly problem?: string;
+  /** What is left there, grants nothing, and is kept by foreign finalizers. */
+  readonly held?: string;
 }
 
 const STAGES: readonly HandBackStage[] = ['begun', 'clean', 'released', 'foreign'];
@@ -23,26 +25,26 @@ export const LONGEST_REPORT = 16_384;
 /** The value of the heartbeat's annotation; undefined while nothing is handed back. */
 export function formatHandBack(report: HandBackReport | undefined): string | undefined {
   if (!report) return undefined;
-  const { problem, ...rest } = report;
-  return JSON.stringify({
-    ...rest,
-    ...(problem === undefined ? {} : { problem: printable(problem, LONGEST_PROBLEM) }),
-  });
+  const { cluster, stage, ...texts } = report;
+  return JSON.stringify({ cluster, stage, ...bounded(texts) });
 }
 
 /** Reads what {@link formatHandBack} wrote; undefined for what it did not write. */
 export function parseHandBack(text: string | undefined): HandBackReport | undefined {
   if (text === undefined || text.length > LONGEST_REPORT) return undefined;
   try {
-    const { cluster, stage, problem } = JSON.parse(text);
+    const { cluster, stage, problem, held } = JSON.parse(text);
     const known = STAGES.find(each => each === stage);
     if (!known || typeof cluster !== 'string') return undefined;
-    return {
-      cluster,
-      stage: known,
-      ...(typeof problem === 'string' ? { problem: printable(problem, LONGEST_PROBLEM) } : {}),
-    };
+    return { cluster, stage: known, ...bounded({ problem, held }) };
   } catch {
     return undefined; // an agent of another version
   }
+}
+
+function bounded({ problem, held }: { readonly problem?: unknown; readonly held?: unknown }) {
+  return {
+    ...(typeof problem === 'string' ? { problem: printable(problem, LONGEST_PROBLEM) } : {}),
+    ...(typeof held === 'string' ? { held: printable(held, LONGEST_PROBLEM) } : {}),
+  };
 }

@@ -19,7 +19,10 @@ export interface Subject {
 export interface RoleObject extends KubeObject {
   readonly rules?: readonly PolicyRule[];
   readonly aggregationRule?: {
-    readonly clusterRoleSelectors: readonly { readonly matchLabels: Readonly<Record<string, string>> }[];
+    readonly clusterRoleSelectors: readonly {
+      readonly matchLabels: Readonly<Record<string, string>>;
+      readonly matchExpressions?: readonly { readonly key: string; readonly operator: 'Exists' }[];
+    }[];
   };
 }
 
@@ -29,6 +32,8 @@ export interface BindingObject extends KubeObject {
 }
 
 export const RBAC_GROUP = 'rbac.authorization.k8s.io';
+/** A label of this prefix and a template's name puts rules into that template's ClusterRole. */
+export const AGGREGATE_PREFIX = 'aggregate.paddock.dev/';
 
 function rbac<T extends KubeObject>(kind: string, plural: string, namespaced: boolean): ResourceType<T> {
   return { group: RBAC_GROUP, version: 'v1', kind, plural, namespaced };

@@ -23,6 +23,7 @@ import {
 } from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { issuedByAgent } from './agents-word.ts';
+import { KEEPS_NO_REVOCATION, obstacleOfConflicts } from './conflicts.ts';
 import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import { tokenIn } from './kubeconfigs.ts';
 
@@ -42,7 +43,7 @@ export async function issue(
     await report(scope, access, { reason: 'Expired', cluster, pending: true }, signal);
     return { requeueAfterMs: 1 };
   }
-  await ensureRole(scope, access, signal);
+  const inHub = obstacleOfConflicts(await ensureRole(scope, access, signal));
   if (!scope.people.isBound(access)) {
     await removeSecrets(scope, access, signal); // those that were made when the operator was stopped
     return await report(scope, access, { reason: 'NotBound', cluster }, signal);
@@ -53,6 +54,7 @@ export async function issue(
     return await report(scope, access, { reason: 'EndpointUnknown', cluster }, signal);
   if (policyProof(object) !== 'enforced')
     return await report(scope, access, { reason: POLICIES_NOT_INSTALLED, cluster }, signal);
+  if (inHub) return await report(scope, access, { ...inHub, cluster }, signal);
   if (isByAgent(object)) return await issueByAgent(scope, access, object, signal);
   return await issueDirectly(scope, access, object, signal);
 }
@@ -74,8 +76,8 @@ async function issueDirectly(
   }
   const account = accountName(access.spec.user);
   if (!engaged.people.isAccessDone(uid, account)) return { requeueAfterMs: RETRY_MS };
-  const [conflict] = engaged.people.conflicts(uid, account);
-  if (conflict) return await report(scope, access, { reason: 'Conflict', cluster, message: conflict.message }, signal);
+  const obstacle = obstacleOfConflicts(engaged.people.conflicts(uid, account));
+  if (obstacle) return await report(scope, access, { ...obstacle, cluster }, signal);
   const anchor = engaged.people.anchor(accessSecretName(uid))?.metadata;
   if (!anchor) return { requeueAfterMs: RETRY_MS };
   const endpoint = await knownEndpoint(object, scope.client, signal);
@@ -112,8 +114,8 @@ async function issueByAgent(
   if (!handOver || other) return await taken(scope, access, { cluster, other: other ?? {} }, signal);
   const tokenSecret = placeOf(access, handOver, scope.now());
   const said = issuedByAgent(access);
-  if (said?.reason === 'Conflict')
-    return await report(scope, access, { reason: 'Conflict', cluster, message: said.message, tokenSecret }, signal);
+  if (said && KEEPS_NO_REVOCATION.includes(said.reason))
+    return await report(scope, access, { reason: said.reason, cluster, message: said.message, tokenSecret }, signal);
   const text = tokenIn(handOver);
   const waits = isConnected ? 'WaitingForAgent' : 'ClusterNotConnected';
   if (text === '') return await report(scope, access, { reason: waits, cluster, tokenSecret }, signal);

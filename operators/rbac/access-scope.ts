@@ -8,7 +8,7 @@ import type { Verdicts } from '../engagement/verdicts.ts';
 import { accessBinding, accessRole } from './access-objects.ts';
 import { type AccessReport, accessStatusOf, OWN_FIELDS } from './access-status.ts';
 import { accessSecretName, tokenSecretName } from './account.ts';
-import { ensure } from './converge.ts';
+import { type Conflict, ensure, withdraw } from './converge.ts';
 import type { Engagements } from './engagements.ts';
 import { accessEvents } from './events.ts';
 import type { KnownKubeconfigs } from './kubeconfigs.ts';
@@ -32,12 +32,28 @@ export interface AccessScope {
   readonly now: () => number;
 }
 
-/** Before the Secret there is who may read it; and who may read the access, and delete it. */
-export async function ensureRole(scope: AccessScope, access: ClusterAccess, signal: AbortSignal): Promise<void> {
+/**
+ * Before the Secret there is who may read it; and who may read the access, and delete it. Returns what is in the place
+ * of these, or Terminating.
+ */
+export async function ensureRole(
+  scope: AccessScope,
+  access: ClusterAccess,
+  signal: AbortSignal,
+): Promise<readonly Conflict[]> {
   const { client, roles, bindings, hub } = scope;
   const [role, binding] = [accessRole(access, hub(), { over: isOver(access) }), accessBinding(access, hub())];
-  await ensure(client, Roles, role, roles.get(keyOf(role)), signal);
-  await ensure(client, RoleBindings, binding, bindings.get(keyOf(binding)), signal);
+  const ofRole = await ensure(client, Roles, role, roles.get(keyOf(role)), signal);
+  const ofBinding = await ensure(client, RoleBindings, binding, bindings.get(keyOf(binding)), signal);
+  return [ofRole, ofBinding].filter(conflict => conflict !== undefined);
+}
+
+/** Takes away what {@link ensureRole} gives. */
+export async function removeRole(scope: AccessScope, access: ClusterAccess, signal: AbortSignal): Promise<void> {
+  const { client, roles, bindings } = scope;
+  const unknown = { metadata: secretKey(access) }; // without our label it is in no cache
+  await withdraw(client, RoleBindings, bindings.get(secretKey(access)) ?? unknown, signal);
+  await withdraw(client, Roles, roles.get(secretKey(access)) ?? unknown, signal);
 }
 
 export const secretKey = ({ metadata }: ClusterAccess) => ({

@@ -4,6 +4,7 @@ import { MOST_VALID } from './access-limit.ts';
 import { endOf } from './access-token.ts';
 import { accessSecretName, tokenSecretName } from './account.ts';
 import { type Deletion, deletionToTell, hubsConditions } from './agents-word.ts';
+import { OBJECT_TERMINATING } from './converge.ts';
 import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import type { KubeconfigRecord } from './kubeconfigs.ts';
 
@@ -32,7 +33,7 @@ export const OWN_FIELDS = ['observedGeneration', 'secretRef', 'expiresAt', 'kube
 /** Reasons that only somebody's change ends. */
 const STALLED = ['ClusterNotFound', 'LocalCluster', 'EndpointUnknown', 'Conflict', 'TokenInvalid', 'TooMany'];
 /** Reasons that go by themselves. */
-const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent', POLICIES_NOT_INSTALLED];
+const RECONCILING = ['NotBound', 'ClusterNotConnected', 'WaitingForAgent', POLICIES_NOT_INSTALLED, OBJECT_TERMINATING];
 
 export interface AccessFacts {
   readonly byAgent: boolean;

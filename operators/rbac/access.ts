@@ -1,13 +1,13 @@
 import { type ClusterAccess, ClusterAccessResource, type Cluster as ClusterObject, isPaused } from '#api';
 import { addFinalizer, hasFinalizer, type ReconcileContext, type Result, removeFinalizer, timestamp } from '#runtime';
-import { RoleBindings, Roles } from '../engagement/rbac-kinds.ts';
 import { holdKubeconfig, removeSecrets, removeTokenSecret } from './access-credentials.ts';
 import { issue } from './access-issue.ts';
 import { deletionDue, isTooMany } from './access-limit.ts';
-import { type AccessScope, ensureRole, isAgents, report, secretKey } from './access-scope.ts';
+import { type AccessScope, ensureRole, isAgents, removeRole, report } from './access-scope.ts';
 import { endOf } from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
-import { ANCHOR_DELETED, isRevokedByAgent, issuedByAgent } from './agents-word.ts';
+import { ANCHOR_DELETED, blockedByAgent, isRevokedByAgent, issuedByAgent } from './agents-word.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import { FINALIZER } from './deletion.ts';
 import { clusterOfAccess, isOver } from './people.ts';
 
@@ -73,10 +73,20 @@ async function keep(
     await report(scope, access, { reason: reason ?? 'CredentialsDeleted', cluster, pending: true }, signal);
     return { requeueAfterMs: 1 };
   }
-  await ensureRole(scope, access, signal);
-  await report(scope, access, { reason: 'Issued', cluster, expiresAt, kubeconfig: held.record }, signal);
+  const inHub = obstacleOfConflicts(await ensureRole(scope, access, signal));
+  const obstacle = inHub ?? obstacleThere(scope, access, cluster);
+  const { record: kubeconfig } = held;
+  await report(scope, access, { ...(obstacle ?? { reason: 'Issued' }), cluster, expiresAt, kubeconfig }, signal);
   await removeTokenSecret(scope, access, signal);
   return { requeueAfterMs: Math.min(left, LONGEST_WAIT_MS) };
+}
+
+/** What keeps the account from acting as its user for now: a foreign object in the place of one of its, or one of its that is Terminating. */
+function obstacleThere({ engagements }: AccessScope, access: ClusterAccess, cluster: string) {
+  const byAgent = blockedByAgent(access);
+  if (byAgent) return { reason: byAgent.reason, message: byAgent.message };
+  const people = engagements.get(cluster)?.people;
+  return people && obstacleOfConflicts(people.conflicts(access.metadata.uid ?? '', accountName(access.spec.user)));
 }
 
 /** What its token is bound to was deleted on the cluster. Not known of one that is away. */
@@ -120,7 +130,7 @@ async function remove(scope: AccessScope, access: ClusterAccess, signal: AbortSi
     people.revoke(access);
     if (!isConfirmed(scope, access, cluster))
       return await report(scope, access, { reason: 'Deleting', cluster, pending: true }, signal);
-    for (const type of [RoleBindings, Roles]) await client.delete(type, secretKey(access), { signal });
+    await removeRole(scope, access, signal);
   }
   if (verdict === 'letGo') {
     people.letGo();

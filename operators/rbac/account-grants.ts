@@ -1,6 +1,7 @@
 import { ANNOTATION_HUB, ownership, USERS_NAMESPACE } from '#api';
 import { type Client, type Informer, type KubeObject, keyOf, type ResourceType } from '#runtime';
 import { type BindingObject, ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
+import { isHeld } from '../engagement/revocation.ts';
 import { Secrets } from '../engagement/secrets.ts';
 import { ServiceAccounts } from '../engagement/service-account.ts';
 import {
@@ -15,8 +16,9 @@ import {
   isOfOrigin,
   type Person,
 } from './account.ts';
-import { type Conflict, conflict, createOrRead, ensure, isRight } from './converge.ts';
+import { type Conflict, conflict, createOrRead, ensure, isRight, terminating, withdraw } from './converge.ts';
 import type { Phase } from './grant-scope.ts';
+import type { LingeringTokens } from './lingering.ts';
 import type { HubPeople } from './people.ts';
 import { writing } from './refusals.ts';
 
@@ -34,6 +36,7 @@ export interface PeopleScope {
   readonly anchors: Informer<KubeObject>;
   /** Accounts in whose place somebody else's was, and from when on there may be one again: by a monotonic clock [ms]. */
   readonly strays: Map<string, number>;
+  readonly lingering: LingeringTokens;
   readonly signal: AbortSignal;
 }
 
@@ -42,6 +45,8 @@ export interface AccountOutcome {
   readonly conflicts: readonly Conflict[];
   /** [ms] */
   readonly requeueAfterMs?: number;
+  /** When the account is to be reconciled again, which holds nothing up meanwhile [ms]. */
+  readonly account?: { readonly name: string; readonly afterMs: number };
 }
 
 const DONE: AccountOutcome = { conflicts: [] };
@@ -67,6 +72,8 @@ export async function reconcileAccount(scope: PeopleScope, account: string): Pro
     if (less) await ensure(client, ClusterRoles, less, role, signal);
     return DONE;
   }
+  const withheld = await withhold(scope, account);
+  if (withheld) return withheld;
   const wanted = accountObject(person, origin);
   const waiting = await takeAccount(scope, wanted);
   if (waiting) return waiting;
@@ -93,8 +100,21 @@ async function takeAccount(scope: PeopleScope, wanted: KubeObject): Promise<Acco
   const existing = found ?? (await createOrRead(client, ServiceAccounts, wanted, signal));
   if (!existing) return undefined;
   if (!isOfOrigin(existing, origin)) return await endStray(scope, existing, wanted); // without our label it is in no cache
+  // its tokens are valid for a minute more, while a finalizer keeps it
+  if (existing.metadata?.deletionTimestamp) await removeGrant(scope, key.name);
   const taken = await ensure(client, ServiceAccounts, wanted, existing, signal);
   return taken && { conflicts: [taken] };
+}
+
+/** An account has no rights while a token is valid that is bound to the Secret of an access that is over. */
+async function withhold(scope: PeopleScope, account: string): Promise<AccountOutcome | undefined> {
+  const now = performance.now();
+  const found = scope.lingering.of(account, now);
+  if (!found) return undefined;
+  await removeGrant(scope, account);
+  const kept = terminating(Secrets, found.secret);
+  const message = `${kept.message}; until its token is refused, which takes 75 s, ServiceAccount ${USERS_NAMESPACE}/${account} may not act as its user`;
+  return { conflicts: [{ ...kept, message }], account: { name: account, afterMs: found.until - now } };
 }
 
 /**
@@ -108,6 +128,8 @@ async function endStray(scope: PeopleScope, stray: KubeObject, wanted: KubeObjec
   strays.set(key.name, Number.POSITIVE_INFINITY);
   await removeGrant(scope, key.name);
   if (ownership(stray.metadata) === 'foreign') return { conflicts: [conflict(ServiceAccounts, wanted)] };
+  if (stray.metadata?.deletionTimestamp)
+    return { conflicts: [terminating(ServiceAccounts, stray)], requeueAfterMs: STRAY_RETRY_MS };
   const deleting = { type: ServiceAccounts, key, verb: 'deleted', takes: true } as const;
   await writing(deleting, () => client.delete(ServiceAccounts, key, { uid: stray.metadata?.uid, signal }));
   return { conflicts: [], requeueAfterMs: STRAY_RETRY_MS };
@@ -133,23 +155,47 @@ export async function reconcileAnchor(scope: PeopleScope, uid: string): Promise<
   const standing = access ? people.standing(access) : 'none';
   const known = anchors.get({ namespace: USERS_NAMESPACE, name: accessSecretName(uid) });
   if (!access || standing === 'none') {
-    await remove(scope, Secrets, known);
-    return DONE;
+    const account = access ? accountName(access.spec.user) : known?.metadata?.ownerReferences?.[0]?.name;
+    return await removeAnchor(scope, known, account);
   }
   const account = accounts.get({ namespace: USERS_NAMESPACE, name: accountName(access.spec.user) });
   if (standing === 'kept' || phase === 'revoking' || !account || !isOfOrigin(account, origin)) return DONE;
   const wanted = accessAnchor(uid, account, origin);
   if (isRight(known, wanted)) return DONE;
-  // another one would not make a token good again that was bound to the one that is gone
-  if (!known && access.status?.expiresAt !== undefined) return DONE;
+  // another one would not make a token good again that was bound to the one that is gone, or going
+  const isStanding = known && !known.metadata?.deletionTimestamp;
+  if (!isStanding && access.status?.expiresAt !== undefined) return DONE;
   const taken = await ensure(client, Secrets, wanted, known, signal);
   return { conflicts: taken ? [taken] : [] };
 }
 
+/** Where a finalizer keeps the Secret, its account loses its rights first. */
+async function removeAnchor(
+  scope: PeopleScope,
+  known: KubeObject | undefined,
+  account: string | undefined,
+): Promise<AccountOutcome> {
+  if (!known || account === undefined || !isHeld(known)) {
+    const left = known && (await remove(scope, Secrets, known));
+    return left && account !== undefined ? await linger(scope, account, left) : DONE;
+  }
+  const outcome = await linger(scope, account, known);
+  await remove(scope, Secrets, known);
+  return outcome;
+}
+
+async function linger(scope: PeopleScope, account: string, secret: KubeObject): Promise<AccountOutcome> {
+  scope.lingering.add(account, secret, { wall: Date.now(), now: performance.now() });
+  if (scope.lingering.of(account, performance.now()) === undefined) return DONE;
+  await removeGrant(scope, account);
+  // a reconcile of the account that ran beside this one may have given them again
+  return { conflicts: [], account: { name: account, afterMs: 0 } };
+}
+
 /** The person with those of the groups that the role has already. */
-function narrowed({ name, groups }: Person, { rules = [] }: RoleObject): Person {
+function narrowed({ name, groups }: Person, { rules }: RoleObject): Person {
   const had = new Set(
-    rules.filter(rule => rule.resources?.includes('groups')).flatMap(rule => rule.resourceNames ?? []),
+    (rules ?? []).filter(rule => rule.resources?.includes('groups')).flatMap(rule => rule.resourceNames ?? []),
   );
   return { name, groups: groups.filter(group => had.has(group)) };
 }
@@ -170,11 +216,9 @@ async function remove(
   { client, origin, signal }: PeopleScope,
   type: ResourceType,
   known: KubeObject | undefined,
-): Promise<void> {
-  if (!known || known.metadata?.deletionTimestamp || ownership(known.metadata) === 'foreign') return;
+): Promise<KubeObject | undefined> {
+  if (!known || ownership(known.metadata) === 'foreign') return undefined;
   const hub = known.metadata?.annotations?.[ANNOTATION_HUB];
-  if (hub !== undefined && hub !== origin.hub) return;
-  const key = keyOf(known);
-  const deleting = { type, key, verb: 'deleted', takes: true } as const;
-  await writing(deleting, () => client.delete(type, key, { uid: known.metadata?.uid, signal }));
+  if (hub !== undefined && hub !== origin.hub) return undefined;
+  return await withdraw(client, type, known, signal);
 }

@@ -24,6 +24,7 @@ import {
   toldOfAccess,
   writeWord,
 } from './agents-word.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import { FINALIZER } from './deletion.ts';
 import type { EngagedPeople } from './engaged-people.ts';
 import type { Engagements } from './engagements.ts';
@@ -87,10 +88,10 @@ async function look(
   if (scope.people.standing(access) !== 'granted') return undefined;
   if (boundTo === undefined && policyProof(place.object) !== 'enforced') return undefined; // the hub's operator says so
   if (!done) return 'later';
-  const [conflict] = place.accounts.conflicts(uid, account);
-  if (conflict) return { issued: false, reason: 'Conflict', message: conflict.message };
+  const blocked = obstacleOfConflicts(place.accounts.conflicts(uid, account));
   const anchor = place.accounts.anchor(accessSecretName(uid));
-  if (boundTo !== undefined) return anchor?.metadata?.uid === boundTo ? undefined : LOST;
+  if (boundTo !== undefined) return anchor?.metadata?.uid === boundTo ? { ...TAKEN, blocked } : LOST;
+  if (blocked) return { issued: false, ...blocked };
   if (!anchor) return 'later';
   return tokenSecret && (await handOver(scope, access, { ...place, tokenSecret, anchor }, signal));
 }
@@ -125,10 +126,15 @@ async function handOver(
     if (isNotFound(error) || isConflict(error)) return 'later'; // the hub is about to name another
     throw error;
   }
-  return { issued: true, reason: 'TokenHandedOver', message: HANDED_OVER, token: { tokenSecretUID: uid, boundTo } };
+  return { ...TAKEN, token: { tokenSecretUID: uid, boundTo } };
 }
 
-const HANDED_OVER = 'the token is in the Secret that status.tokenSecret names';
+/** The token is where the hub takes it from, or was taken. */
+const TAKEN = {
+  issued: true,
+  reason: 'TokenHandedOver',
+  message: 'the token is in the Secret that status.tokenSecret names',
+} as const;
 const LOST: AccessSeen = {
   issued: false,
   reason: ANCHOR_DELETED,

@@ -163,11 +163,17 @@ async function reconcileSeen(
   if (!binding || !place || !engaged || !hasFinalizer(binding, FINALIZER)) return undefined;
   if (!isConditionTrue(clusters.get({ name: cluster })?.status?.conditions, 'Connected')) return undefined;
   if (binding.metadata.deletionTimestamp && told(binding).deletion !== 'clean') return undefined;
-  const { confirmed, obstacle, refused } = engagedSide(engaged, binding, place);
-  const settled = confirmed || obstacle !== undefined;
-  if (!patience.isOver(binding, { settled, patienceMs: PATIENCE_MS }, now())) return { requeueAfterMs: RETRY_MS };
-  const seen = { cluster, done: confirmed, obstacle: obstacle ?? (confirmed ? undefined : refused), now: now() };
+  const { confirmed, obstacle, refused, foreignRules } = engagedSide(engaged, binding, place);
+  if (!patience.isOver(binding, { settled: confirmed, patienceMs: PATIENCE_MS }, now()))
+    return { requeueAfterMs: RETRY_MS };
+  const seen = {
+    cluster,
+    done: confirmed,
+    obstacle: obstacle ?? (confirmed ? undefined : refused),
+    foreignRules,
+    now: now(),
+  };
   const conditions = agentsConditions(binding, seen);
   if (conditions) await writeWord(client, RoleTemplateBindingResource, binding, { conditions, signal });
-  return settled ? undefined : { requeueAfterMs: PATIENCE_MS };
+  return confirmed ? undefined : { requeueAfterMs: PATIENCE_MS };
 }

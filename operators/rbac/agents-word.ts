@@ -15,6 +15,8 @@ import {
   type ResourceType,
 } from '#runtime';
 import type { Obstacle } from './binding-status.ts';
+import { KEEPS_NO_REVOCATION } from './conflicts.ts';
+import { foreignRulesSaid } from './foreign-rules.ts';
 
 /**
  * The status of a binding, or of a ClusterAccess, on a cluster that is connected by agent has two writers. The hub's
@@ -28,6 +30,8 @@ const APPLIED = 'Applied';
 const REVOKED = 'Revoked';
 /** Set by the agent: the token of a ClusterAccess is handed over, and what it is bound to is there. */
 const ISSUED = 'Issued';
+/** Set by the agent beside `Issued`: the token is good, and its account may not act as the user for now. */
+const BLOCKED = 'Blocked';
 /** Set by the hub's operator on what is being deleted: what that means for the cluster. */
 const DELETING = 'Deleting';
 /** Set by the hub's operator: a RoleTemplate that the binding names, or inherits by it, was deleted by somebody. */
@@ -36,7 +40,10 @@ const TEMPLATE_DELETED = 'RoleTemplateDeleted';
 /** Reason of `Issued`, where what the token was bound to is not there any more. */
 export const ANCHOR_DELETED = 'AnchorDeleted';
 
-const AGENTS = [APPLIED, REVOKED, ISSUED];
+/** Set by the agent beside `Applied`: ClusterRoles on its cluster claim to be part of the role. */
+const FOREIGN_RULES_SEEN = 'ForeignRulesSeen';
+
+const AGENTS = [APPLIED, REVOKED, ISSUED, BLOCKED, FOREIGN_RULES_SEEN];
 
 const isAgents = ({ type }: Condition): boolean => AGENTS.includes(type);
 
@@ -46,9 +53,13 @@ export function hubsConditions(conditions: readonly Condition[] = []): Condition
 }
 
 /** The agent's conditions once it has said this, too; undefined when it has. */
-function saying({ metadata, status }: RoleTemplateBinding | ClusterAccess, intent: ConditionIntent, now: number) {
+function saying(
+  { metadata, status }: RoleTemplateBinding | ClusterAccess,
+  intents: readonly ConditionIntent[],
+  now: number,
+) {
   const before = (status?.conditions ?? []).filter(isAgents);
-  const conditions = mergeConditions(before, [intent], { now, observedGeneration: metadata.generation ?? 0 });
+  const conditions = mergeConditions(before, intents, { now, observedGeneration: metadata.generation ?? 0 });
   return jsonEqual(conditions, before) ? undefined : conditions;
 }
 
@@ -120,6 +131,11 @@ export function isConfirmedByAgent({ metadata, status }: RoleTemplateBinding): b
 
 /** As long as the reason of a condition may be, with room for a mistake in it. */
 const REASON_LENGTH = 256;
+/** The agent has taken from everybody what the binding as it is now gives them no more, though something is in its way. */
+export function isTakenByAgent(binding: RoleTemplateBinding): boolean {
+  const obstacle = binding.metadata.deletionTimestamp ? undefined : agentsObstacle(binding);
+  return obstacle !== undefined && KEEPS_NO_REVOCATION.includes(obstacle.reason);
+}
 
 /** What the agent says is in the way. */
 export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obstacle | undefined {
@@ -128,32 +144,41 @@ export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obsta
   return { reason: printable(applied.reason, REASON_LENGTH), message: printable(applied.message) };
 }
 
+/** What the agent says of ClusterRoles that claim to be part of the role. */
+export function agentsForeignRules({ status }: RoleTemplateBinding): string | undefined {
+  return findCondition(status?.conditions, FOREIGN_RULES_SEEN)?.message;
+}
+
 export interface Seen {
   readonly cluster: string;
   /** All of it is in force, or nothing any more. */
   readonly done: boolean;
   readonly obstacle: Obstacle | undefined;
+  readonly foreignRules?: string | undefined;
   readonly now: number;
 }
 
 /** The conditions that the agent writes; undefined when they are there already, or nothing can be said now. */
 export function agentsConditions(
   binding: RoleTemplateBinding,
-  { cluster, done, obstacle, now }: Seen,
+  { cluster, done, obstacle, foreignRules, now }: Seen,
 ): Condition[] | undefined {
   const gone = binding.metadata.deletionTimestamp !== undefined;
   if (!obstacle && !done) return undefined;
-  const intent: ConditionIntent = obstacle
-    ? { type: APPLIED, status: 'False', reason: obstacle.reason, message: obstacle.message }
-    : gone
-      ? {
-          type: REVOKED,
-          status: 'True',
-          reason: 'NothingLeft',
-          message: `nobody has anything by it in cluster ${cluster}`,
-        }
-      : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
-  return saying(binding, intent, now);
+  const stands = !(gone && done); // whatever is in the way of others, nobody has anything by it
+  const intent: ConditionIntent =
+    obstacle && stands
+      ? { type: APPLIED, status: 'False', reason: obstacle.reason, message: obstacle.message }
+      : gone
+        ? {
+            type: REVOKED,
+            status: 'True',
+            reason: 'NothingLeft',
+            message: `nobody has anything by it in cluster ${cluster}`,
+          }
+        : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
+  if (foreignRules === undefined || gone) return saying(binding, [intent], now);
+  return saying(binding, [intent, foreignRulesSaid(FOREIGN_RULES_SEEN, foreignRules)], now);
 }
 
 /** The agent has confirmed that nothing of a ClusterAccess is left on its cluster. */
@@ -167,12 +192,23 @@ export function issuedByAgent({ status }: ClusterAccess): Condition | undefined 
   return issued && { ...issued, reason: printable(issued.reason, REASON_LENGTH), message: printable(issued.message) };
 }
 
+/** Why the account of an access that is issued may not act as its user for now; undefined where it may. */
+export function blockedByAgent({ status }: ClusterAccess): Condition | undefined {
+  return findCondition(status?.conditions, BLOCKED);
+}
+
 /** The token that an agent handed over, by the Secrets that hold and bind it. */
 export type HandedOver = Required<NonNullable<ClusterAccessStatus['agent']>>;
 
 export type AccessSeen =
   | 'revoked'
-  | { readonly issued: boolean; readonly reason: string; readonly message: string; readonly token?: HandedOver };
+  | {
+      readonly issued: boolean;
+      readonly reason: string;
+      readonly message: string;
+      readonly token?: HandedOver;
+      readonly blocked?: Pick<Obstacle, 'reason' | 'message'> | undefined;
+    };
 
 export interface AgentsAccessStatus {
   readonly agent?: ClusterAccessStatus['agent'];
@@ -191,7 +227,9 @@ export function agentsAccessStatus(
       : { type: ISSUED, status: seen.issued ? 'True' : 'False', reason: seen.reason, message: seen.message };
   const before = access.status?.agent;
   const agent = seen === 'revoked' ? undefined : (seen.token ?? before);
-  const conditions = saying(access, intent, now);
+  const blocked = seen === 'revoked' ? undefined : seen.blocked;
+  const intents: ConditionIntent[] = blocked ? [{ type: BLOCKED, status: 'True', ...blocked }, intent] : [intent];
+  const conditions = saying(access, intents, now);
   if (!conditions && jsonEqual(agent, before)) return undefined;
   return { ...(agent ? { agent } : {}), conditions: conditions ?? (access.status?.conditions ?? []).filter(isAgents) };
 }

@@ -22,12 +22,12 @@ import { releaseAgentStatus, worksByAgent } from '../engagement/agent.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import { type Told, told, toTell } from './agents-word.ts';
 import { bindingStatusOf, type Obstacle } from './binding-status.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import { FINALIZER } from './deletion.ts';
 import type { Engagements } from './engagements.ts';
 import { bindingEvents, revokedEvents } from './events.ts';
 import { reconcileGlobal } from './global.ts';
 import { isGlobal, type Place, placeOf } from './grants.ts';
-import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import type { HubGrants } from './hub-grants.ts';
 import { PATIENCE_MS, type Patience } from './patience.ts';
 import type { HubSays } from './says.ts';
@@ -116,7 +116,8 @@ async function report(
   const side = place && sideOf(scope, binding, place);
   const confirmed = place !== undefined && side?.confirmed === true && scope.hubGrants.isDone(place);
   const found = says.obstacle(binding);
-  const obstacle = (found && { ...found, stalled: true }) ?? side?.obstacle;
+  const obstacle =
+    (found && { ...found, stalled: true }) ?? side?.obstacle ?? (confirmed ? inHub(scope, binding, place) : undefined);
   // an agent waits to be told
   const toBeTold = wordFor(scope, binding, place);
   const isTold = jsonEqual(told(binding), toBeTold);
@@ -126,8 +127,19 @@ async function report(
   const settled = confirmed || obstacle !== undefined || !isTold;
   if (!scope.patience.isOver(binding, { settled, patienceMs }, now()))
     return { requeueAfterMs: calm ? PATIENCE_MS : RETRY_MS };
-  await writeStatus(scope, binding, { place, confirmed, obstacle: obstacle ?? refused, toBeTold }, signal);
+  const { foreignRules } = side ?? {};
+  await writeStatus(
+    scope,
+    binding,
+    { place, confirmed, obstacle: obstacle ?? refused, foreignRules, toBeTold },
+    signal,
+  );
   return confirmed || obstacle ? undefined : { requeueAfterMs: PATIENCE_MS };
+}
+
+/** What is in the binding's way in the hub. */
+function inHub({ hubGrants }: BindingScope, { spec }: RoleTemplateBinding, place: Place): Obstacle | undefined {
+  return obstacleOfConflicts(hubGrants.conflicts(place, spec.roleTemplateName));
 }
 
 /** Tells the agent that the API is being uninstalled, so that it takes nothing back when the binding has gone. */
@@ -150,13 +162,14 @@ interface Report {
   readonly place: Place | undefined;
   readonly confirmed: boolean;
   readonly obstacle: Obstacle | undefined;
+  readonly foreignRules?: string | undefined;
   readonly toBeTold: Told;
 }
 
 async function writeStatus(
   scope: BindingScope,
   binding: RoleTemplateBinding,
-  { place, confirmed, obstacle, toBeTold }: Report,
+  { place, confirmed, obstacle, foreignRules, toBeTold }: Report,
   signal: AbortSignal,
 ): Promise<void> {
   const { client, now } = scope;
@@ -165,8 +178,9 @@ async function writeStatus(
     binding,
     clusters,
     pending: confirmed && !obstacle ? [] : clusters,
-    ...(confirmed && obstacle?.reason === POLICIES_NOT_INSTALLED ? { revoking: [] } : {}),
+    ...(confirmed ? { revoking: [] } : {}),
     obstacle,
+    foreignRules,
     paused: isPaused(binding.metadata),
     told: toTell(toBeTold),
     now: now(),

@@ -11,14 +11,19 @@ import {
   resourceName,
 } from '#runtime';
 import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
+import { isHeld, reduce, revoke } from '../engagement/revocation.ts';
 import type { Place } from '../engagement/taken-places.ts';
 import { writing } from './refusals.ts';
 import { subjectKey } from './subjects.ts';
 
-/** What can't be made, since somebody else's object of that name is there. */
+/** What can't be made, since an object of that name is there: a foreign one, or one of ours that is Terminating. */
 export interface Conflict extends Place {
+  readonly reason: 'Conflict' | typeof OBJECT_TERMINATING;
   readonly message: string;
 }
+
+/** Of a condition: a finalizer keeps an object of ours that is deleted, so it can't be made again. */
+export const OBJECT_TERMINATING = 'ObjectTerminating';
 
 /** A role, a binding, or what people act through. */
 export type Derived = KubeObject;
@@ -28,7 +33,10 @@ export function isRight(actual: Derived | undefined, wanted: Derived): boolean {
   return actual !== undefined && !actual.metadata?.deletionTimestamp && difference(actual, wanted).length === 0;
 }
 
-/** Makes the object, or puts right what differs; writes nothing when it is right. */
+/**
+ * Makes the object, or puts right what differs; writes nothing when it is right. One that is Terminating is in force, but
+ * not for long: it keeps what is wanted of its grants, and gets none.
+ */
 export async function ensure<T extends Derived>(
   client: Client,
   type: ResourceType<T>,
@@ -39,14 +47,16 @@ export async function ensure<T extends Derived>(
   const key = keyOf(wanted);
   const making = { type, key, verb: 'made', takes: false } as const;
   const existing = known ?? (await createOrRead(client, type, wanted, signal));
-  if (!existing || existing.metadata?.deletionTimestamp) return undefined; // comes again when it is gone
+  if (!existing) return undefined;
   if (ownership(existing.metadata) === 'foreign') return conflict(type, wanted);
+  if (existing.metadata?.deletionTimestamp) return await keep(client, type, existing, wanted, signal);
   const differs = difference(existing, wanted);
   if (differs.length === 0) return undefined;
-  const { uid, resourceVersion } = existing.metadata ?? {};
+  const { resourceVersion } = existing.metadata ?? {};
   if (differs.includes('roleRef')) {
     // a binding can't be given another role
-    await writing({ ...making, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
+    const left = await withdraw(client, type, existing, signal);
+    if (left) return terminating(type, left);
     await writing(making, () => client.create(type, parent(wanted), wanted, { signal }));
     return undefined;
   }
@@ -57,6 +67,31 @@ export async function ensure<T extends Derived>(
   const changing = { ...making, verb: 'changed', takes: takesFrom(existing, wanted) } as const;
   await writing(changing, () => client.jsonPatch(type, key, patch, { signal }));
   return undefined;
+}
+
+/** Leaves an object that is Terminating what is wanted of its grants; nothing where it is of another role. */
+async function keep<T extends Derived>(
+  client: Client,
+  type: ResourceType<T>,
+  existing: T,
+  wanted: T,
+  signal: AbortSignal,
+): Promise<Conflict | undefined> {
+  const grant = jsonEqual(at(existing, 'roleRef'), at(wanted, 'roleRef')) ? wanted : {};
+  const changing = { type, key: keyOf(existing), verb: 'changed', takes: true } as const;
+  const left = await writing(changing, () => reduce(client, type, existing, { grant, signal }));
+  return left && terminating(type, left);
+}
+
+/** Takes away all that an object of ours grants; returns the object where a finalizer keeps it. @throws RefusedError */
+export async function withdraw(
+  client: Client,
+  type: ResourceType,
+  object: KubeObject,
+  signal: AbortSignal,
+): Promise<KubeObject | undefined> {
+  const write = { type, key: keyOf(object), verb: isHeld(object) ? 'changed' : 'deleted', takes: true } as const;
+  return await writing(write, () => revoke(client, type, object, signal));
 }
 
 /** Whether somebody loses something by the change, or something is allowed no more. */
@@ -76,7 +111,7 @@ export interface Narrowed {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** Leaves the binding to these subjects; without any it goes. Nobody may be added this way. */
+/** Leaves the binding to these subjects; without any its object goes. Nobody may be added this way. */
 export async function narrow(
   client: Client,
   type: ResourceType<BindingObject>,
@@ -84,10 +119,12 @@ export async function narrow(
   { subjects, labels = {} }: Narrowed,
   signal: AbortSignal,
 ): Promise<void> {
-  const { uid, resourceVersion } = binding.metadata ?? {};
+  if (subjects.length === 0) {
+    await withdraw(client, type, binding, signal);
+    return;
+  }
+  const { resourceVersion } = binding.metadata ?? {};
   const key = keyOf(binding);
-  if (subjects.length === 0)
-    return await writing({ type, key, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
   const patch: JsonPatchOperation[] = [
     { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
     { op: 'add', path: '/metadata/labels', value: { ...binding.metadata?.labels, ...labels } },
@@ -152,6 +189,20 @@ export function conflict(type: ResourceType, wanted: Derived): Conflict {
   return {
     type,
     key,
+    reason: 'Conflict',
     message: `${resourceName(type)} ${keyString(key)} exists and was not made by Paddock: delete it, and it is made again as it should be`,
+  };
+}
+
+/** Where an object of ours is Terminating and in the place of its successor. */
+export function terminating(type: ResourceType, object: KubeObject): Conflict {
+  const key = keyOf(object);
+  const finalizers = object.metadata?.finalizers ?? [];
+  const kept = `${finalizers.length === 1 ? 'finalizer' : 'finalizers'} ${finalizers.join(', ')}`;
+  return {
+    type,
+    key,
+    reason: OBJECT_TERMINATING,
+    message: `${resourceName(type)} ${keyString(key)} is Terminating, kept by ${kept}, and nobody is given anything by it: let the owner of the finalizer remove it, and the object is made again`,
   };
 }

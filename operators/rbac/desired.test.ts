@@ -25,7 +25,14 @@ describe('the ClusterRoles of a template', () => {
       'paddock.dev/cluster': 'edge-1',
     });
     expect(role?.aggregationRule?.clusterRoleSelectors).toEqual([
-      { matchLabels: { 'aggregate.paddock.dev/reader': 'true' } },
+      {
+        matchLabels: {
+          'aggregate.paddock.dev/reader': 'true',
+          'app.kubernetes.io/managed-by': 'paddock',
+          'paddock.dev/cluster': 'edge-1',
+        },
+        matchExpressions: [{ key: 'paddock.dev/owner', operator: 'Exists' }],
+      },
     ]);
     expect(rules && templateOf(rules)).toBe('reader');
   });

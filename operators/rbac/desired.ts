@@ -1,6 +1,7 @@
-import { LABEL_OWNER, LABEL_PROJECT, marks, type PLANE_HUB } from '#api';
+import { LABEL_CLUSTER, LABEL_MANAGED_BY, LABEL_OWNER, LABEL_PROJECT, MANAGED_BY, marks, type PLANE_HUB } from '#api';
 import type { ObjectMeta } from '#runtime';
 import {
+  AGGREGATE_PREFIX,
   type BindingObject,
   type PolicyRule,
   RBAC_GROUP,
@@ -13,9 +14,6 @@ import { isProjectRule, type TemplateBook } from './templates.ts';
 const PREFIX = 'paddock:';
 /** Subjects of one binding: RBAC reads all of them for each request, and etcd takes 1.5 MB an object. */
 export const SHARD = 2_000;
-/** A label of this prefix and a template's name puts rules into that template's ClusterRole. */
-const AGGREGATE = 'aggregate.paddock.dev';
-export const AGGREGATE_PREFIX = `${AGGREGATE}/`;
 /** Who may create namespaces for a project's sake only is known by this verb on this name, see manifests/policies. */
 const CREATE_IN_PROJECT = 'create-in-project';
 const ANY_PROJECT = 'any';
@@ -35,6 +33,11 @@ export const ownClusterRoleName = (template: string, cluster: string): string =>
   `${PREFIX}${template}:cluster:${cluster}`;
 export const bindingName = (base: string, shard: number): string => (shard === 0 ? base : `${base}:${shard + 1}`);
 
+/** Whether an object of this name is derived from the template: no template has a name with a colon. */
+export function isDerivedFrom(name: string, template: string): boolean {
+  return name === roleName(template) || name.startsWith(`${roleName(template)}:`);
+}
+
 /** The ClusterRole that bindings of the template name. */
 export function boundRole(book: TemplateBook, template: string): string {
   return book.get(template)?.spec.clusterRoleRef ?? roleName(template);
@@ -49,8 +52,13 @@ export function templateRoles(book: TemplateBook, template: string, origin: Orig
   if (!found || found.spec.clusterRoleRef !== undefined) return [];
   const metadata = (name: string, labels: Readonly<Record<string, string>> = {}) =>
     derived(name, template, found.metadata.uid ?? '', origin, labels);
-  const aggregates = Object.fromEntries(book.inheritors(template).map(name => [`${AGGREGATE}/${name}`, 'true']));
-  const selector = { matchLabels: { [`${AGGREGATE}/${template}`]: 'true' } };
+  const aggregates = Object.fromEntries(book.inheritors(template).map(name => [`${AGGREGATE_PREFIX}${name}`, 'true']));
+  // who sets one of these labels beside the first holds escalate: see manifests/downstream/aggregation.yaml
+  const ours = { [LABEL_MANAGED_BY]: MANAGED_BY, [LABEL_CLUSTER]: origin.cluster };
+  const selector = {
+    matchLabels: { [`${AGGREGATE_PREFIX}${template}`]: 'true', ...ours },
+    matchExpressions: [{ key: LABEL_OWNER, operator: 'Exists' as const }],
+  };
   return [
     { metadata: metadata(rulesName(template), aggregates), rules: downstreamRules(found.spec) },
     { metadata: metadata(roleName(template)), aggregationRule: { clusterRoleSelectors: [selector] } },

@@ -12,6 +12,7 @@ import type { Conflict } from './converge.ts';
 import type { EngagedOptions } from './engaged.ts';
 import { isDownstream } from './grant-keys.ts';
 import { MARKED, type Phase } from './grant-scope.ts';
+import { LingeringTokens } from './lingering.ts';
 import { accountsOf, type HubPeople, accessKey as keyOfAccess, type PeopleChange } from './people.ts';
 import { obstacleOf } from './refusals.ts';
 import { bindingKey } from './says.ts';
@@ -38,6 +39,7 @@ export class EngagedPeople {
   /** Accounts of those who were taken out of a binding, by its key, until they are looked at. */
   readonly #left = new Map<string, Set<string>>();
   readonly #strays: PeopleScope['strays'] = new Map();
+  readonly #lingering = new LingeringTokens();
   readonly #namespace: UsersNamespace;
   #phase: Phase = 'revoking';
 
@@ -97,8 +99,13 @@ export class EngagedPeople {
     return [accessKey(uid), accountKey(account)].flatMap(key => this.#conflicts.get(key) ?? []);
   }
 
-  /** The Secret downstream that an access's token is to be bound to. */
+  /** The Secret downstream that an access's token is to be bound to; undefined of one that is Terminating. */
   anchor(name: string): KubeObject | undefined {
+    const found = this.#secret(name);
+    return found?.metadata?.deletionTimestamp === undefined ? found : undefined;
+  }
+
+  #secret(name: string): KubeObject | undefined {
     return this.#parts.anchors.get({ namespace: USERS_NAMESPACE, name });
   }
 
@@ -175,11 +182,13 @@ export class EngagedPeople {
       usersNamespace: ends => this.#namespace.ensure(client, origin, ends),
       phase: guards.areProven(cluster.name) ? this.#phase : 'revoking',
       strays: this.#strays,
+      lingering: this.#lingering,
       signal,
     };
     const [kind = '', name = ''] = key.split('/');
     const reconcile = kind === 'access' ? reconcileAnchor : reconcileAccount;
-    const { conflicts, requeueAfterMs } = await reconcile(scope, name);
+    const { conflicts, requeueAfterMs, account } = await reconcile(scope, name);
+    if (account) this.#addLater(accountKey(account.name), account.afterMs);
     if (conflicts.length > 0) this.#conflicts.set(key, conflicts);
     else this.#conflicts.delete(key);
     this.#taken.set(key, conflicts);
@@ -188,11 +197,20 @@ export class EngagedPeople {
     return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
   }
 
+  /** Without the key counting as one that waits, which would hold up confirmations. */
+  #addLater(key: string, afterMs: number): void {
+    const add = () => {
+      if (!this.#options.cluster.signal.aborted) this.#controller.add(key);
+    };
+    if (afterMs <= 0) add();
+    else setTimeout(add, afterMs).unref();
+  }
+
   /** Accesses of this account whose token has nothing yet that it could be bound to. */
   #anchor(account: string): void {
     const { people, cluster } = this.#options;
     for (const uid of people.accessesOf(cluster.name, account))
-      if (!this.anchor(accessSecretName(uid)) && people.isGood(uid)) this.#controller.add(accessKey(uid));
+      if (!this.#secret(accessSecretName(uid)) && people.isGood(uid)) this.#controller.add(accessKey(uid));
   }
 
   #tell(kind: string, name: string): void {

@@ -16,9 +16,10 @@ import { TakenPlaces } from '../engagement/taken-places.ts';
 import { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { Obstacle } from './binding-status.ts';
 import type { Conflict } from './converge.ts';
-import { templateOf } from './desired.ts';
+import { isDerivedFrom, rulesName, templateOf } from './desired.ts';
 import type { EngagedPeople } from './engaged-people.ts';
 import { Exposure } from './exposure.ts';
+import { ForeignRules, foreignRulesMessage } from './foreign-rules.ts';
 import {
   type GrantKey,
   isDownstream,
@@ -26,10 +27,11 @@ import {
   keyOfRole,
   namespaceKey,
   parseGrantKey,
+  projectIndex,
   projectKey,
   templateKey,
 } from './grant-keys.ts';
-import { BY_NAMESPACE, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
+import { BY_NAMESPACE, BY_PROJECT, BY_TEMPLATE, type GrantScope, MARKED, type Phase } from './grant-scope.ts';
 import type { Place } from './grants.ts';
 import { isGuardedTemplate } from './guarded.ts';
 import { type Guards, withheld } from './guards.ts';
@@ -74,6 +76,7 @@ export class EngagedAccess {
   readonly #taken: TakenPlaces;
   readonly #exposure: Exposure;
   readonly #limits: NamespaceLimits;
+  readonly #foreignRules: ForeignRules;
   readonly #untilKnown: UntilKnown;
   #phase: Phase = 'revoking';
 
@@ -89,9 +92,11 @@ export class EngagedAccess {
       bindings: cluster.cache.informer(RoleBindings, MARKED),
     };
     informers.bindings.addIndex(BY_NAMESPACE, binding => [binding.metadata?.namespace ?? '']);
+    informers.bindings.addIndex(BY_PROJECT, projectIndex);
     for (const informer of [informers.roles, informers.clusterBindings, informers.bindings] as Informer<KubeObject>[])
       informer.addIndex(BY_TEMPLATE, templateIndex);
     this.#parts = informers;
+    this.#foreignRules = new ForeignRules(cluster, informers.roles);
     this.#exposure = new Exposure(cluster.name, informers.namespaces, options.says);
     this.#limits = new NamespaceLimits({
       cluster: cluster.name,
@@ -118,9 +123,20 @@ export class EngagedAccess {
     return this.#phase === 'granting' && !this.#keysOf(place, template).some(key => this.#controller.queue.has(key));
   }
 
-  /** What stands in the way of the template in the place. */
+  /** What stands in the way of the template in the place: of its own objects, and of the rules that it inherits. */
   conflicts(place: Place, template: string): Conflict[] {
-    return this.#keysOf(place, template).flatMap(key => this.#conflicts.get(key) ?? []);
+    const of = (keys: readonly string[]) => keys.flatMap(key => this.#conflicts.get(key) ?? []);
+    const parts = this.#options.says.book.parts(template).filter(part => part !== template);
+    const rules = new Set(parts.map(rulesName));
+    return [
+      ...of(this.#keysOf(place, template)).filter(({ key }) => isDerivedFrom(key.name, template)),
+      ...of(parts.map(templateKey)).filter(({ type, key }) => type === ClusterRoles && rules.has(key.name)),
+    ];
+  }
+
+  /** What is said of ClusterRoles that claim to be part of the template. */
+  foreignRules(template: string): string | undefined {
+    return foreignRulesMessage(this.cluster.name, template, this.#foreignRules.of(template));
   }
 
   get people(): EngagedPeople {
@@ -223,6 +239,11 @@ export class EngagedAccess {
       if (template === undefined || !isDownstream(binding) || this.#isBound(template)) return;
       for (const part of this.#options.says.book.parts(template)) this.#controller.add(templateKey(part));
     };
+    this.#foreignRules.watch(templates => {
+      const { says, changed } = this.#options;
+      for (const template of templates)
+        for (const place of says.placesOf(this.cluster.name, template)) changed(this.cluster.name, place);
+    });
     for (const informer of [bindings, clusterBindings]) informer.subscribe({ applied: () => undefined, deleted: gone });
   }
 
@@ -254,11 +275,16 @@ export class EngagedAccess {
   /** What has to be looked at for bindings of a template in a place. */
   #keysOf({ project }: Place, template: string): string[] {
     if (project === undefined) return [templateKey(template)];
-    const members = membersOf(this.#parts.namespaces, project);
+    const { namespaces, bindings } = this.#parts;
+    const members = membersOf(namespaces, project).map(({ metadata }) => metadata?.name ?? '');
+    // also where namespaces have left, or are Terminating, and people of the project have the role still
+    const held = bindings
+      .byIndex(BY_PROJECT, `${template}/${project}`)
+      .map(({ metadata }) => metadata?.namespace ?? '');
     return [
       templateKey(template),
       projectKey(template, project),
-      ...members.map(({ metadata }) => namespaceKey(metadata?.name ?? '')),
+      ...[...new Set([...members, ...held])].map(namespaceKey),
     ];
   }
 

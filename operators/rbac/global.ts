@@ -25,6 +25,7 @@ import {
 } from '#runtime';
 import { type BindingScope, publish } from './binding.ts';
 import { bindingStatusOf, type Obstacle } from './binding-status.ts';
+import { OBJECT_TERMINATING } from './converge.ts';
 import { FINALIZER } from './deletion.ts';
 import { GRANT_FAILED, REVOCATION_FAILED } from './refusals.ts';
 import { subjectKey } from './subjects.ts';
@@ -33,6 +34,8 @@ const RETRY_MS = 500;
 /** A namespace of a cluster that was made just now is looked for again after this. */
 const NAMESPACE_RETRY_MS = 1_000;
 const LONGEST_NAME = 253;
+/** Reasons of a derived binding that the global one gives as its own. */
+const TOLD: readonly string[] = [REVOCATION_FAILED, GRANT_FAILED, OBJECT_TERMINATING];
 
 /**
  * Keeps, for each cluster that a global binding selects, a binding of that cluster derived from it, which is then as any
@@ -214,7 +217,7 @@ async function writeStatus(
 /** What one of the clusters refuses, as the binding there says it, which names the cluster. */
 function refusedIn(derived: readonly RoleTemplateBinding[]): Obstacle | undefined {
   const conditions = derived.map(({ status }) => findCondition(status?.conditions, 'Ready'));
-  const found = conditions.find(each => each && [REVOCATION_FAILED, GRANT_FAILED].includes(each.reason));
+  const found = conditions.find(each => each && TOLD.includes(each.reason));
   return found && { reason: found.reason, message: found.message };
 }
 

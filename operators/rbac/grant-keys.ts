@@ -1,6 +1,7 @@
-import { isReservedNamespace, LABEL_PLANE, PLANE_HUB } from '#api';
+import { isReservedNamespace, LABEL_PLANE, LABEL_PROJECT, PLANE_HUB } from '#api';
 import type { KubeObject } from '#runtime';
-import { templateOf } from './desired.ts';
+import type { BindingObject } from '../engagement/rbac-kinds.ts';
+import { isDerivedFrom, templateOf } from './desired.ts';
 
 /** What the grants of a cluster are reconciled by: a namespace of it, a template, or a template's role in a project. */
 export type GrantKey =
@@ -33,4 +34,13 @@ export function isDownstream({ metadata }: KubeObject): boolean {
 /** Not of an account. */
 export function isOfTemplate(object: KubeObject): boolean {
   return isDownstream(object) && templateOf(object) !== undefined;
+}
+
+/** By which template people of which project have a role by the binding. */
+export function projectIndex(binding: BindingObject): string[] {
+  const { name = '', labels } = binding.metadata ?? {};
+  const [template, project] = [templateOf(binding), labels?.[LABEL_PROJECT]];
+  if (template === undefined || project === undefined || !isDownstream(binding)) return [];
+  // what is not ours by its name too is nothing that a confirmation waits for
+  return isDerivedFrom(name, template) && (binding.subjects ?? []).length > 0 ? [`${template}/${project}`] : [];
 }

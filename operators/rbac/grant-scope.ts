@@ -32,3 +32,5 @@ export interface GrantScope {
 export const MARKED = { labelSelector: LABEL_OWNER };
 export const BY_TEMPLATE = 'template';
 export const BY_NAMESPACE = 'namespace';
+/** RoleBindings by their template and the project whose people they are for. */
+export const BY_PROJECT = 'project';

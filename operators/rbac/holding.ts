@@ -1,17 +1,18 @@
 import { ANNOTATION_HUB } from '#api';
-import { type Client, jsonEqual, type KubeObject, keyOf, type ResourceType } from '#runtime';
+import { type Client, jsonEqual, type KubeObject, type ResourceType } from '#runtime';
 import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
-import { type Conflict, ensure, type Narrowed, narrow } from './converge.ts';
+import { type Conflict, ensure, type Narrowed, narrow, withdraw } from './converge.ts';
 import { type BindingRequest, bindings, type Origin, projectLabel } from './desired.ts';
 import type { GrantScope } from './grant-scope.ts';
 import { holders, remaining, type Share } from './grants.ts';
-import { writing } from './refusals.ts';
 
 /** Who should have a role in one place, and the bindings that are there. */
 export interface Holding extends Omit<BindingRequest, 'subjects'> {
   readonly type: ResourceType<BindingObject>;
   readonly share: Share;
   readonly existing: readonly BindingObject[];
+  /** Takes without giving, and makes no object: of a namespace that is Terminating. */
+  readonly narrowOnly?: boolean;
 }
 
 type HoldingScope = Pick<GrantScope, 'client' | 'says' | 'hub' | 'phase' | 'signal'> & { readonly origin: Origin };
@@ -25,7 +26,7 @@ export async function hold(scope: HoldingScope, holding: Holding): Promise<Confl
   const { type, share, existing } = holding;
   const ours = existing.filter(binding => isDeletable(binding, hub));
   const present = existing.flatMap(({ subjects }) => subjects ?? []);
-  if (!says.book.isReady(holding.template)) {
+  if (holding.narrowOnly || !says.book.isReady(holding.template)) {
     const labels = projectLabel(holding.project);
     await Promise.all(
       ours.map(binding =>
@@ -52,7 +53,7 @@ export async function bring(
   signal: AbortSignal,
 ): Promise<Conflict[]> {
   const names = new Set(wanted.map(({ metadata }) => metadata?.name));
-  const superfluous = ours.filter(({ metadata }) => !names.has(metadata?.name) && !metadata?.deletionTimestamp);
+  const superfluous = ours.filter(({ metadata }) => !names.has(metadata?.name));
   await Promise.all(superfluous.map(binding => narrow(client, type, binding, { subjects: [] }, signal)));
   const byName = new Map(existing.map(binding => [binding.metadata?.name, binding]));
   const conflicts = await Promise.all(
@@ -67,24 +68,21 @@ async function narrowTo(
   binding: BindingObject,
   narrowed: Narrowed,
 ): Promise<void> {
-  const { labels: before, deletionTimestamp } = binding.metadata ?? {};
+  const { labels: before } = binding.metadata ?? {};
   const isSame =
     narrowed.subjects.length === (binding.subjects ?? []).length &&
     jsonEqual({ ...before, ...narrowed.labels }, { ...before });
-  if (isSame || deletionTimestamp) return;
+  if (isSame) return;
   await narrow(client, type, binding, narrowed, signal);
 }
 
-/** Deletes a role that is ours; nothing where there is none, or it is going already. */
+/** Takes away a role that is ours; nothing where there is none. */
 export async function drop(
   { client, hub, signal }: Pick<GrantScope, 'client' | 'hub' | 'signal'>,
   type: ResourceType<RoleObject>,
   role: RoleObject | undefined,
 ): Promise<void> {
-  if (!role || role.metadata?.deletionTimestamp || !isDeletable(role, hub)) return;
-  const key = keyOf(role);
-  const { uid } = role.metadata ?? {};
-  await writing({ type, key, verb: 'deleted', takes: true }, () => client.delete(type, key, { uid, signal }));
+  if (role && isDeletable(role, hub)) await withdraw(client, type, role, signal);
 }
 
 /** By name and mark ours, and no other hub's. */

@@ -1,5 +1,12 @@
-import { clusterNamespace, LABEL_CLUSTER, LABEL_PROJECT_HOME, PLANE_HUB, projectNamespace } from '#api';
-import { Controller, type Informer, type KubeObject, type Manager, Namespaces, type Result } from '#runtime';
+import {
+  clusterNamespace,
+  LABEL_CLUSTER,
+  LABEL_PROJECT_HOME,
+  PLANE_HUB,
+  parseClusterNamespace,
+  projectNamespace,
+} from '#api';
+import { Controller, type Informer, jsonEqual, type KubeObject, type Manager, Namespaces, type Result } from '#runtime';
 import {
   type BindingObject,
   ClusterRoleBindings,
@@ -8,11 +15,12 @@ import {
   type RoleObject,
   Roles,
 } from '../engagement/rbac-kinds.ts';
+import { TakenPlaces } from '../engagement/taken-places.ts';
 import { reconcileAccessGrants } from './access-grants.ts';
 import { HUB_OBJECTS } from './access-objects.ts';
 import type { Obstacle } from './binding-status.ts';
-import { ensure } from './converge.ts';
-import { hubRole, ownClusterRole, ownClusterRoleName, roleName, templateOf } from './desired.ts';
+import { type Conflict, ensure } from './converge.ts';
+import { hubRole, isDerivedFrom, ownClusterRole, ownClusterRoleName, roleName, templateOf } from './desired.ts';
 import { BY_TEMPLATE } from './grant-scope.ts';
 import type { Place, Share } from './grants.ts';
 import { drop, hold } from './holding.ts';
@@ -27,6 +35,15 @@ export interface HubGrantsOptions {
   readonly fieldManager: string;
   readonly says: HubSays;
   readonly people: HubPeople;
+  /** What stands in the way of bindings of the place has changed. */
+  readonly changed: (place: Place) => void;
+}
+
+interface PlaceScope {
+  readonly place: Place;
+  /** Takes without giving: the namespace is Terminating, or has gone. */
+  readonly narrowOnly: boolean;
+  readonly signal: AbortSignal;
 }
 
 const BY_NAMESPACE = 'namespace';
@@ -43,6 +60,8 @@ export class HubGrants {
   readonly #clusterBindings: Informer<BindingObject>;
   readonly #namespaces: Informer<KubeObject>;
   readonly #refusals = new Refusals();
+  readonly #conflicts = new Map<string, readonly Conflict[]>();
+  readonly #taken: TakenPlaces;
   readonly #untilKnown: UntilKnown;
 
   constructor(options: HubGrantsOptions) {
@@ -65,6 +84,7 @@ export class HubGrants {
       reconcile: (key, { signal }) => this.#refusals.during(key, () => this.#reconcile(key, signal)),
       backoffMs: [5, 30_000],
     });
+    this.#taken = new TakenPlaces(options.manager.hub, key => this.#controller.add(key));
     this.#untilKnown = new UntilKnown(options.says, this.#controller);
   }
 
@@ -76,6 +96,12 @@ export class HubGrants {
   /** Whether nothing is left to do for the template in the place. */
   isDone(place: Place): boolean {
     return !this.#controller.queue.has(namespaceOf(place));
+  }
+
+  /** What stands in the way of the template in the place. */
+  conflicts(place: Place, template: string): Conflict[] {
+    const conflicts = this.#conflicts.get(namespaceOf(place)) ?? [];
+    return conflicts.filter(({ key }) => isDerivedFrom(key.name, template));
   }
 
   /** What the hub refuses, so that the place waits. */
@@ -114,9 +140,10 @@ export class HubGrants {
   async #reconcile(name: string, signal: AbortSignal): Promise<Result | undefined> {
     const { says } = this.#options;
     const namespace = this.#namespaces.get({ name });
-    const place = namespace && placeOfNamespace(namespace);
-    if (!place || namespace?.metadata?.deletionTimestamp) return undefined;
+    const place = namespace ? placeOfNamespace(namespace) : this.#placeLeft(name);
+    if (!place) return undefined;
     if (!says.known) return this.#untilKnown.wait(name);
+    const narrowOnly = !namespace || namespace.metadata?.deletionTimestamp !== undefined;
     const present = this.#bindings.byIndex(BY_NAMESPACE, name).map(object => templateOf(object) ?? '');
     const roles = this.#roles.byIndex(BY_NAMESPACE, name).map(object => templateOf(object) ?? '');
     const ofCluster = place.project === undefined ? this.#ofClusters : [];
@@ -128,12 +155,32 @@ export class HubGrants {
       ...own.filter(each => each !== undefined),
     ]);
     templates.delete(''); // of another owner
-    await Promise.all([...templates].map(template => this.#hold(place, name, template, signal)));
-    if (place.project === undefined) await this.#letCreate(place.cluster, signal);
+    const scope = { place, narrowOnly, signal };
+    const held = await Promise.all([...templates].map(template => this.#hold(scope, name, template)));
+    if (place.project === undefined) await this.#letCreate(scope);
+    this.#note(place, held.flat());
     return undefined;
   }
 
-  async #hold(place: Place, namespace: string, template: string, signal: AbortSignal): Promise<void> {
+  /** The place of a namespace that has gone, where a finalizer keeps what a template allowed of its Cluster. */
+  #placeLeft(name: string): Place | undefined {
+    const cluster = parseClusterNamespace(name);
+    if (cluster === undefined || !this.#namespaces.known) return undefined;
+    return this.#ofClusters.some(informer => informer.byIndex(BY_CLUSTER, cluster).length > 0)
+      ? { cluster }
+      : undefined;
+  }
+
+  #note(place: Place, conflicts: readonly Conflict[]): void {
+    const name = namespaceOf(place);
+    const before = this.#conflicts.get(name) ?? [];
+    if (conflicts.length > 0) this.#conflicts.set(name, conflicts);
+    else this.#conflicts.delete(name);
+    this.#taken.set(name, conflicts);
+    if (!jsonEqual(before, conflicts)) setImmediate(() => this.#options.changed(place));
+  }
+
+  async #hold({ place, narrowOnly, signal }: PlaceScope, namespace: string, template: string): Promise<Conflict[]> {
     const { manager, fieldManager, says, people } = this.#options;
     const client = manager.hub.client.as(fieldManager);
     const hub = manager.hub.uid;
@@ -143,31 +190,33 @@ export class HubGrants {
     const share = this.#shareOf(place, template);
     const existing = this.#bindings.byIndex(BY_NAMESPACE, namespace).filter(object => templateOf(object) === template);
     const role = hubRole(says.book, template, namespace, origin);
-    if (says.book.isReady(template) && share.granted.length > 0) await ensure(client, Roles, role, known, signal);
-    const holding = { type: RoleBindings, base: name, namespace, template, existing };
-    const scope = { client, says, hub, phase: 'granting', signal, origin } as const;
-    await hold(scope, { ...holding, role: { kind: 'Role', name }, share });
+    const isGiven = !narrowOnly && says.book.isReady(template) && share.granted.length > 0;
+    const ofRole = isGiven ? await ensure(client, Roles, role, known, signal) : undefined;
+    const holding = { type: RoleBindings, base: name, namespace, template, existing, narrowOnly };
+    const scope = { client, says, hub, phase: narrowOnly ? 'revoking' : 'granting', signal, origin } as const;
+    const held = await hold(scope, { ...holding, role: { kind: 'Role', name }, share });
+    const conflicts = [...(ofRole ? [ofRole] : []), ...held];
     const left = this.#bindings.byIndex(BY_NAMESPACE, namespace).some(object => templateOf(object) === template);
     if (!left && share.granted.length === 0) await drop(scope, Roles, known);
     const uid = people.clusterUid(place.cluster);
-    if (place.project !== undefined || uid === undefined) return;
-    const cluster = { name: place.cluster, uid };
-    await holdOwnRole(
+    if (place.project !== undefined || !people.known) return conflicts;
+    const own = await holdOwnRole(
       { ...scope, roles: this.#clusterRoles, clusterBindings: this.#clusterBindings },
       {
         template,
-        base: ownClusterRoleName(template, cluster.name),
-        role: ownClusterRole(says.book, template, cluster, origin),
+        base: ownClusterRoleName(template, place.cluster),
+        role: uid === undefined ? undefined : ownClusterRole(says.book, template, { name: place.cluster, uid }, origin),
         share,
       },
     );
+    return [...conflicts, ...own];
   }
 
-  async #letCreate(cluster: string, signal: AbortSignal): Promise<void> {
+  async #letCreate({ place: { cluster }, narrowOnly, signal }: PlaceScope): Promise<void> {
     const { manager, fieldManager, says, people } = this.#options;
     const client = manager.hub.client.as(fieldManager);
     const bindings = this.#bindings.byIndex(BY_NAMESPACE, clusterNamespace(cluster));
-    const scope = { client, says, people, roles: this.#roles, bindings, hub: manager.hub.uid, signal };
+    const scope = { client, says, people, roles: this.#roles, bindings, hub: manager.hub.uid, narrowOnly, signal };
     await reconcileAccessGrants(scope, cluster);
   }
 

@@ -19,7 +19,7 @@ import { Patience } from './patience.ts';
 import { accessKey, HubPeople } from './people.ts';
 import { bindingKey, HubSays } from './says.ts';
 import { hubSources } from './sources.ts';
-import { reconcileRoleTemplate } from './template.ts';
+import { foreignRulesOf, reconcileRoleTemplate } from './template.ts';
 import { TemplateParameters } from './template-parameters.ts';
 
 /** A status waits so long for what else changes, ms. */
@@ -40,11 +40,12 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
   const { clusters } = sources;
   const says = new HubSays(sources);
   const people = new HubPeople(sources, says);
-  const hubGrants = new HubGrants({ manager, fieldManager: manage, says, people });
-  const verdicts = bindingVerdicts(client, () => hub.uid);
   const changed = (cluster: string, place?: Place) => {
     for (const binding of says.bindingsIn(cluster, place)) bindings.add(bindingKey(binding), { afterMs: STATUS_MS });
   };
+  const inHub = (place: Place) => changed(place.cluster, place);
+  const hubGrants = new HubGrants({ manager, fieldManager: manage, says, people, changed: inHub });
+  const verdicts = bindingVerdicts(client, () => hub.uid);
   const engagements = new Engagements({
     manager,
     fieldManager: manage,
@@ -134,7 +135,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
       templates
         .watches(says.templates, ({ metadata }) => related(says, metadata.name ?? ''), { ownWrites: false })
         .watches(says.bindings, ({ spec }) => says.book.parts(spec.roleTemplateName), {
-          predicate: (_binding, old) => !old,
+          predicate: (binding, old) => !old || foreignRulesOf(binding) !== foreignRulesOf(old),
           afterMs: COUNT_MS,
         });
       says.subscribe(({ place, template }) => {

@@ -8,12 +8,15 @@ import { NO_SHARE } from './grants.ts';
 import { hold } from './holding.ts';
 import { phaseOf } from './template-grants.ts';
 
-/** Brings the RoleBindings of one namespace to what the bindings of its project say. */
+/**
+ * Brings the RoleBindings of one namespace to what the bindings of its project say. Of one that is Terminating those
+ * that a finalizer keeps are in force, and nothing can be made there.
+ */
 export async function reconcileNamespace(scope: GrantScope, namespace: string): Promise<Conflict[]> {
   if (isReservedNamespace(namespace)) return [];
   const { says, cluster, hub, bindings, limits, namespaces } = scope;
   const object = namespaces.get({ name: namespace });
-  if (!object || isTerminating(object)) return [];
+  if (!object) return [];
   const project = membershipOf(object);
   const isServed = project !== undefined && !limits.beyond(project).has(namespace);
   const place = isServed ? { cluster: cluster.name, project } : undefined;
@@ -36,6 +39,7 @@ export async function reconcileNamespace(scope: GrantScope, namespace: string): 
           role: { kind: 'ClusterRole', name: boundRole(says.book, template) },
           share: place ? says.share(place, template) : NO_SHARE,
           existing: existing.filter(binding => templateOf(binding) === template),
+          narrowOnly: isTerminating(object),
         },
       ),
     ),

@@ -1,21 +1,24 @@
 import { type Cluster as ClusterObject, parseProjectNamespace, type RoleTemplateBinding } from '#api';
 import { findCondition, isConditionTrue } from '#runtime';
 import { isByAgent } from '../engagement/agent.ts';
-import { agentsObstacle, isConfirmedByAgent } from './agents-word.ts';
+import { agentsForeignRules, agentsObstacle, isConfirmedByAgent, isTakenByAgent } from './agents-word.ts';
 import type { BindingScope } from './binding.ts';
 import type { Obstacle } from './binding-status.ts';
+import { obstacleOfConflicts } from './conflicts.ts';
 import type { EngagedAccess } from './engaged.ts';
 import type { Place } from './grants.ts';
 import { POLICIES_NOT_INSTALLED } from './guards.ts';
 
 /** How a binding stands on its cluster, as far as that is known in the hub. */
 export interface Side {
-  /** Everything that the binding asks for is in force there, or, when it is deleted, nothing of it. */
+  /** Nobody has anything there beyond what the binding asks for; without an obstacle all of that is in force. */
   readonly confirmed: boolean;
   /** What is in its way. */
   readonly obstacle: Obstacle | undefined;
   /** What the cluster refuses, so that the binding waits. */
   readonly refused: Obstacle | undefined;
+  /** What is said of ClusterRoles there that claim to be part of the role. */
+  readonly foreignRules?: string | undefined;
 }
 
 /** By the hub's own work on the cluster, or by the word of the cluster's agent. */
@@ -31,10 +34,9 @@ export function sideOf(scope: BindingScope, binding: RoleTemplateBinding, place:
 /** By the operator that works on the cluster. */
 export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding, place: Place): Side {
   const role = binding.spec.roleTemplateName;
-  const [conflict, ...more] = engaged.conflicts(place, role);
-  const message = conflict && `${conflict.message}${more.length === 0 ? '' : ` (and ${more.length} more)`}`;
   const done = engaged.isDone(place, role) && engaged.people.isDone(binding);
-  const conflicting = message === undefined ? undefined : { reason: 'Conflict', message };
+  // before that it may be of a moment ago
+  const conflicting = done ? obstacleOfConflicts(engaged.conflicts(place, role)) : undefined;
   const withheld = binding.metadata.deletionTimestamp ? undefined : engaged.withheld(binding);
   // said once all is done that may be: what was to be taken has been taken
   const why = done ? withheld?.obstacle : undefined;
@@ -42,6 +44,7 @@ export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding
     confirmed: done && (!withheld || why !== undefined),
     obstacle: conflicting ?? why,
     refused: engaged.refused(place, role) ?? engaged.people.refused(binding),
+    foreignRules: engaged.foreignRules(role),
   };
 }
 
@@ -50,11 +53,12 @@ function agentsSide(scope: BindingScope, object: ClusterObject, binding: RoleTem
   const obstacle = agentsObstacle(binding);
   const isWithheld = obstacle?.reason === POLICIES_NOT_INSTALLED;
   const ended = binding.metadata.deletionTimestamp !== undefined; // what was taken back is not given again
-  const confirmed = (ended || !offline) && isConfirmedByAgent(binding);
+  const confirmed = (ended || !offline) && (isConfirmedByAgent(binding) || isTakenByAgent(binding));
   return {
     confirmed: confirmed || (!offline && isWithheld) || isLostWithProject(scope, binding, place),
     obstacle: offline ?? obstacle,
     refused: undefined,
+    foreignRules: agentsForeignRules(binding),
   };
 }
 

@@ -1,7 +1,7 @@
 import { jsonEqual } from '#runtime';
-import { ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
+import { AGGREGATE_PREFIX, ClusterRoleBindings, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure, isRight } from './converge.ts';
-import { AGGREGATE_PREFIX, boundRole, roleName, rulesName, templateRoles } from './desired.ts';
+import { boundRole, roleName, rulesName, templateRoles } from './desired.ts';
 import { BY_TEMPLATE, type GrantScope, type Phase } from './grant-scope.ts';
 import { isGuarded, withheldRules } from './guarded.ts';
 import { drop, hold } from './holding.ts';
@@ -75,7 +75,8 @@ function narrowed(known: RoleObject, wanted: RoleObject): RoleObject {
   const labels = Object.fromEntries(
     Object.entries(before).filter(([key]) => !key.startsWith(AGGREGATE_PREFIX) || after[key] !== undefined),
   );
-  if (wanted.aggregationRule) return known;
+  if (wanted.aggregationRule)
+    return known.aggregationRule ? { ...known, aggregationRule: wanted.aggregationRule } : known;
   const rules = (known.rules ?? []).filter(rule => wanted.rules?.some(other => jsonEqual(rule, other)));
   return { ...known, metadata: { ...known.metadata, labels }, rules };
 }

@@ -1,14 +1,25 @@
-import { isPaused, type RoleTemplate, RoleTemplateResource, type RoleTemplateStatus } from '#api';
+import {
+  isPaused,
+  type RoleTemplate,
+  type RoleTemplateBinding,
+  RoleTemplateResource,
+  type RoleTemplateStatus,
+} from '#api';
 import {
   type Client,
   type ConditionIntent,
+  findCondition,
   jsonEqual,
   mergeConditions,
   type ReconcileContext,
   type Result,
 } from '#runtime';
 import { readLive } from '../engagement/verdicts.ts';
+import { FOREIGN_RULES } from './foreign-rules.ts';
 import type { HubSays } from './says.ts';
+
+/** Clusters of which a message names foreign ClusterRoles. */
+const CLUSTERS_NAMED = 20;
 
 export interface TemplateScope {
   readonly client: Client;
@@ -57,7 +68,14 @@ function conditionsOf(says: HubSays, { metadata }: RoleTemplate): ConditionInten
         { type: 'Ready', status: 'False', reason: problem.reason, message: problem.message },
         { type: 'Stalled', status: 'True', reason: problem.reason, message: problem.message },
       ]
-    : [{ type: 'Ready', status: 'True', reason: 'Valid', message: 'can be bound' }];
+    : [
+        {
+          type: 'Ready',
+          status: 'True',
+          reason: 'Valid',
+          message: ['can be bound', ...foreign(says, metadata.name ?? '')].join('; '),
+        },
+      ];
   if (isPaused(metadata))
     conditions.push({
       type: 'Paused',
@@ -66,4 +84,15 @@ function conditionsOf(says: HubSays, { metadata }: RoleTemplate): ConditionInten
       message: 'annotation paddock.dev/paused has no meaning for a RoleTemplate: pause its bindings',
     });
   return conditions;
+}
+
+/** What bindings of the template say of ClusterRoles that claim to be part of it. */
+function foreign(says: HubSays, name: string): string[] {
+  const messages = says.bindingsOf(name).flatMap(binding => foreignRulesOf(binding) ?? []);
+  return [...new Set(messages)].sort().slice(0, CLUSTERS_NAMED);
+}
+
+/** What a binding says of them. */
+export function foreignRulesOf({ status }: RoleTemplateBinding): string | undefined {
+  return findCondition(status?.conditions, FOREIGN_RULES)?.message;
 }

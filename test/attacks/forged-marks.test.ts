@@ -1,5 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LABEL_CLUSTER, LABEL_PROJECT, LABEL_PROJECT_HOME, LABEL_SHARED } from '#api';
+import {
+  LABEL_CLUSTER,
+  LABEL_PROJECT,
+  LABEL_PROJECT_HOME,
+  LABEL_SHARED,
+  RoleTemplateBindingResource,
+  RoleTemplateResource,
+} from '#api';
+import { type Condition, findCondition } from '#runtime';
 import { RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { apply, core, get, patch, post, remove } from '../integration/agent-requests.ts';
 import { dryRun, isAccepted, isRefused, NAMESPACES, PUT, type Stored, WAYS } from '../integration/policy-hub.ts';
@@ -8,7 +16,7 @@ import { eventually } from '../support/eventually.ts';
 import { SecretType, type Site } from '../support/fleet.ts';
 import { aSecret, base64 } from '../support/objects.ts';
 import type { Person } from '../support/person.ts';
-import { answerTo, asAdmin } from './guard.ts';
+import { answerTo, asAdmin, isGuarded } from './guard.ts';
 import { giveEverywhere, moveBack, type PeopledCluster, startPeopledCluster } from './peopled-cluster.ts';
 
 const WITHIN = { timeoutMs: 20_000 };
@@ -158,15 +166,68 @@ describe('a role that says it is part of a template', () => {
     ]);
     await fleet.until(true, ella, 'escalate clusterroles.rbac.authorization.k8s.io');
     isAccepted(await ella.send(post(roles, body)));
-    const { rules: aggregated } = await eventually(
-      async () => {
-        const role = await current(`${roles}/paddock:project-member`);
-        return JSON.stringify(role.rules).includes('"nodes"') ? role : undefined;
-      },
-      { ...WITHIN, what: 'the rules are in the role' },
-    );
-    expect(JSON.stringify(aggregated)).toContain('"nodes"');
+    const seen = async (
+      read: () => Promise<{ readonly conditions?: readonly Condition[] } | undefined>,
+      type: string,
+    ) => {
+      const message = async () => findCondition((await read())?.conditions, type)?.message ?? '';
+      await eventually(async () => (await message()).includes('ClusterRole forged bears label'), {
+        ...WITHIN,
+        what: `condition ${type} names the ClusterRole`,
+      });
+    };
+    const binding = { namespace: 'c-edge-1', name: 'mia' };
+    await seen(async () => (await fleet.hub.get(RoleTemplateBindingResource, binding)).status, 'ForeignRules');
+    const template = { name: 'project-member' };
+    await seen(async () => (await fleet.hub.get(RoleTemplateResource, template)).status, 'Ready');
+    expect(JSON.stringify((await current(`${roles}/paddock:project-member`)).rules)).not.toContain('"nodes"');
+    expect(await mia.may('get nodes')).toBe(false);
+
     await asAdmin(edge, remove(`${roles}/forged`));
+    const isOver = async () => {
+      const { conditions } = (await fleet.hub.get(RoleTemplateBindingResource, binding)).status ?? {};
+      return findCondition(conditions, 'ForeignRules') === undefined;
+    };
+    await eventually(isOver, { ...WITHIN, what: 'the binding names none any more' });
+  });
+
+  const HELD = [{ apiGroups: ['rbac.authorization.k8s.io'], resources: ['rolebindings'], verbs: ['get'] }];
+  const guards = ['paddock-aggregation'];
+
+  test('is made by nobody who does not hold escalate, though they hold its rules', async () => {
+    const request = post(roles, { metadata: { name: 'hers', labels: AGGREGATE }, rules: HELD });
+    await isGuarded(edge, { who: eve, request, guards });
+  });
+
+  test('is not labelled later, and does not get the marks later that it lacks', async () => {
+    const plain = { metadata: { name: 'plain' }, rules: HELD };
+    isAccepted(await eve.send(post(roles, plain)));
+    await isGuarded(edge, { who: eve, request: patch(`${roles}/plain`, { metadata: { labels: AGGREGATE } }), guards });
+    await asAdmin(edge, patch(`${roles}/plain`, { metadata: { labels: AGGREGATE } }));
+    const { labels } = (await current(`${roles}/paddock:project-member:rules`)).metadata;
+    for (const label of ['app.kubernetes.io/managed-by', 'paddock.dev/cluster', 'paddock.dev/owner']) {
+      const value = (labels as Record<string, string>)[label];
+      await isGuarded(edge, {
+        who: eve,
+        request: patch(`${roles}/plain`, { metadata: { labels: { [label]: value } } }),
+        guards,
+      });
+    }
+    isAccepted(await eve.send(patch(`${roles}/plain`, { metadata: { labels: { team: 'blue' } } })));
+    await asAdmin(edge, remove(`${roles}/plain`));
+  });
+
+  test('of before the selector asked for marks is left out by itself', async () => {
+    const selector = { matchLabels: AGGREGATE };
+    const aggregationRule = { clusterRoleSelectors: [selector] };
+    await asAdmin(edge, post(roles, { metadata: { name: 'old', labels: AGGREGATE }, rules }));
+    await asAdmin(edge, patch(`${roles}/paddock:project-member`, { aggregationRule }));
+    const isLeftOut = async () => {
+      const role = JSON.stringify(await current(`${roles}/paddock:project-member`));
+      return role.includes('"Exists"') && !role.includes('"nodes"');
+    };
+    await eventually(isLeftOut, { ...WITHIN, what: 'the selector is right again' });
+    await asAdmin(edge, remove(`${roles}/old`));
   });
 });
 

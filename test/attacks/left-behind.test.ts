@@ -85,7 +85,7 @@ async function isLeftSafe(namespace: string): Promise<void> {
   await yieldsNothing(fleet.downstream, namespace);
 }
 
-type Leaving = (given: { readonly project: string; readonly namespace: string }) => Promise<void>;
+type Leaving = (given: { readonly project: string; readonly namespace: string }) => Promise<unknown>;
 
 test.each<[string, Leaving]>([
   ['removed', async ({ namespace }) => void (await relabel(namespace, null))],

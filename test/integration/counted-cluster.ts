@@ -68,8 +68,8 @@ export class CountedCluster {
     return this.edge.client.mergePatch(NodeType, { name }, { status: { conditions } }, { subresource: 'status' });
   }
 
-  removeNode(name: string): Promise<void> {
-    return this.edge.client.delete(NodeType, { name });
+  async removeNode(name: string): Promise<void> {
+    await this.edge.client.delete(NodeType, { name });
   }
 
   addPod(pod: ReturnType<typeof aPod>): Promise<ReturnType<typeof aPod>> {

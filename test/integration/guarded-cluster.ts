@@ -15,6 +15,7 @@ import { dryRun, isRefused, NAMESPACES } from './policy-hub.ts';
 export const MEMBERSHIP = { name: 'paddock-membership' };
 export const POLICY_NAMES = [
   'paddock-accounts',
+  'paddock-aggregation',
   'paddock-membership',
   'paddock-namespace-creation',
   'paddock-namespace-limits',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { RoleTemplateResource, type RoleTemplateSpec } from '#api';
 import { findCondition } from '#runtime';
+import { ClusterRoles } from '../../operators/engagement/rbac-kinds.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
 import { eventually, untilStill } from '../support/eventually.ts';
 
@@ -150,4 +151,23 @@ describe('what a project’s template says about projects', () => {
     await binding.gone();
     expect(await person.may('create namespaces')).toBe(false);
   });
+});
+
+test('a ClusterRole that claims to be part of a template by its label is not, and is named as long as it is there', async () => {
+  await fleet.template('claimed', clusterTemplate({ rules: [read('nodes')] }));
+  const person = fleet.person('cleo');
+  const binding = await fleet.bind('claimed', 'claimed', [user('cleo')]);
+  await fleet.until(true, person, 'list nodes');
+  const foreign = { metadata: { name: 'foreign', labels: { 'aggregate.paddock.dev/claimed': 'true' } } };
+  await fleet.downstream.create(ClusterRoles, {}, { ...foreign, rules: [read('secrets')] });
+
+  const { message } = await binding.condition('ForeignRules', 'True', 'NotSelected');
+  expect(message).toContain('cluster edge-1: ClusterRole foreign bears label aggregate.paddock.dev/claimed');
+  const isNamed = async () => (await templateSays('claimed', 'Ready', 'Valid')).message.includes('ClusterRole foreign');
+  await eventually(isNamed, { timeoutMs: 20_000, what: 'the RoleTemplate names it' });
+  await binding.condition('Ready', 'True', 'Bound');
+  expect(await person.may('list secrets')).toBe(false);
+
+  await fleet.downstream.delete(ClusterRoles, { name: 'foreign' });
+  await eventually(async () => !(await isNamed()), { timeoutMs: 20_000, what: 'the RoleTemplate names none' });
 });

@@ -11,7 +11,7 @@ export interface PolicyManifest {
   readonly kind: 'ValidatingAdmissionPolicy' | 'ValidatingAdmissionPolicyBinding';
   readonly name: string;
   readonly spec: object;
-  /** Every policy has one, a binding has none. */
+  /** A binding has none, and neither has a policy whose parameter decides what it refuses. */
   readonly probe?: PolicyProbe;
 }
 

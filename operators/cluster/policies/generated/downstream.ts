@@ -94,6 +94,94 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
   },
   {
     "kind": "ValidatingAdmissionPolicy",
+    "name": "paddock-aggregation",
+    "spec": {
+      "failurePolicy": "Fail",
+      "matchConstraints": {
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {},
+        "objectSelector": {},
+        "resourceRules": [
+          {
+            "scope": "*",
+            "apiGroups": [
+              "rbac.authorization.k8s.io"
+            ],
+            "apiVersions": [
+              "v1"
+            ],
+            "operations": [
+              "CREATE",
+              "UPDATE"
+            ],
+            "resources": [
+              "clusterroles"
+            ]
+          }
+        ]
+      },
+      "matchConditions": [
+        {
+          "name": "is-labelled",
+          "expression": "object.metadata.?labels.orValue({}).exists(key, key.startsWith('aggregate.paddock.dev/'))"
+        }
+      ],
+      "variables": [
+        {
+          "name": "before",
+          "expression": "request.operation == 'UPDATE' ? oldObject.metadata.?labels.orValue({}) : {}"
+        },
+        {
+          "name": "now",
+          "expression": "object.metadata.?labels.orValue({})"
+        },
+        {
+          "name": "set",
+          "expression": "variables.now.filter(key, variables.before[?key] != variables.now[?key] && (key.startsWith('aggregate.paddock.dev/') || key in ['app.kubernetes.io/managed-by', 'paddock.dev/cluster', 'paddock.dev/owner']))"
+        },
+        {
+          "name": "mayEscalate",
+          "expression": "authorizer.group('rbac.authorization.k8s.io').resource('clusterroles').check('escalate').allowed()"
+        }
+      ],
+      "validations": [
+        {
+          "expression": "variables.set.size() == 0 || variables.mayEscalate",
+          "messageExpression": "'metadata.labels[' + variables.set[0] + ']: would put the rules of ClusterRole \"' + object.metadata.name + '\" into a RoleTemplate, for everybody who is bound to it; only one who holds the verb escalate on clusterroles sets this label, and \"' + request.userInfo.username + '\" does not'"
+        }
+      ]
+    },
+    "probe": {
+      "method": "POST",
+      "path": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+      "body": {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRole",
+        "metadata": {
+          "name": "policy-probe",
+          "labels": {
+            "aggregate.paddock.dev/policy--probe": "true"
+          }
+        },
+        "rules": []
+      },
+      "rules": [
+        {
+          "apiGroups": [
+            "rbac.authorization.k8s.io"
+          ],
+          "resources": [
+            "clusterroles"
+          ],
+          "verbs": [
+            "create"
+          ]
+        }
+      ]
+    }
+  },
+  {
+    "kind": "ValidatingAdmissionPolicy",
     "name": "paddock-namespace-creation",
     "spec": {
       "failurePolicy": "Fail",
@@ -665,6 +753,16 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
     "name": "paddock-accounts",
     "spec": {
       "policyName": "paddock-accounts",
+      "validationActions": [
+        "Deny"
+      ]
+    }
+  },
+  {
+    "kind": "ValidatingAdmissionPolicyBinding",
+    "name": "paddock-aggregation",
+    "spec": {
+      "policyName": "paddock-aggregation",
       "validationActions": [
         "Deny"
       ]
