@@ -19,6 +19,7 @@ describe('printable', () => {
     ['right-to-left overrides and isolates', 'a\u202ecba\u202c\u2066x\u2069\u200e', 'acbax'],
     ['zero-width characters and soft hyphens', 'a\u200bb\u200dc\ufeffd\u00ade\u2060f', 'abcdef'],
     ['variation selectors, fillers and tags', 'a\ufe0fb\u3164c\u{e0041}d\u{e0100}', 'abcd'],
+    ['spaces beside what is taken out', 'a\n\u202e\u2028b', 'a b'],
     ['spaces of other widths', 'a\u00a0\u3000b', 'a b'],
     ['lone surrogates', 'a\ud800b\udc00', 'ab'],
     ['private use and unassigned', 'a\ue000b\u{10ffff}\u0378', 'ab'],

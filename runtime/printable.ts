@@ -28,7 +28,7 @@ export function printable(text: unknown, most = MESSAGE_LENGTH): string {
   if (typeof text !== 'string') return '';
   if (text.length <= most && PLAIN.test(text)) return text;
   const looked = text.slice(0, 2 * most + ELLIPSIS.length);
-  const clean = looked.replace(ESCAPES, '').replace(SPACES, ' ').replace(UNPRINTABLE, '').trim();
+  const clean = looked.replace(ESCAPES, '').replace(SPACES, ' ').replace(UNPRINTABLE, '').replace(/ +/g, ' ').trim();
   if (clean.length <= most && looked.length === text.length) return clean;
   // half of a surrogate pair is no character
   const cut = clean.slice(0, most - ELLIPSIS.length).replace(/[\ud800-\udbff]$/, '');

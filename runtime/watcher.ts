@@ -257,7 +257,7 @@ export class Watcher<T extends KubeObject> {
       if (initialising) throw new Error(`${this.#name()}: the list ended before it was complete`);
       const lasted = this.#clock.monotonic() - openedAt;
       this.#interrupted = lasted < seconds * 1000 - EARLY_MS;
-      if (lasted < MIN_WATCH_MS) throw new Error(`${this.#name()}: the server ended the watch at once`);
+      if (lasted < MIN_WATCH_MS) throw new AnswerError(`WATCH ${this.#name()}`, 'the server ended the watch at once');
     } catch (error) {
       if (signal.aborted) throw error;
       if (idle.expired && initialising) throw new StreamingListUnsupported();
