@@ -6,6 +6,9 @@ import { certificatesOf } from './certificates.ts';
 /** The Secret that agent.yaml brings. */
 export const REGISTRATION = { namespace: SYSTEM_NAMESPACE, name: 'paddock-agent-registration' };
 
+/** Of a value in it, base64. The largest is the hub's CA bundle. */
+const LONGEST_VALUE = 262_144;
+
 /** What agent.yaml says: which hub, which Cluster of it, and the token that registers. */
 export interface Registration {
   readonly server: string;
@@ -35,6 +38,10 @@ export async function readRegistration(client: Client, signal?: AbortSignal): Pr
   const value = (key: string) => {
     const encoded = secret.data?.[key];
     if (!encoded) throw new RegistrationError(`${where} has no key ${key}: apply agent.yaml anew, as it is`);
+    if (encoded.length > LONGEST_VALUE)
+      throw new RegistrationError(
+        `${where}: ${key} has more than ${LONGEST_VALUE} bytes: apply agent.yaml anew, as it is`,
+      );
     return Buffer.from(encoded, 'base64').toString('utf8').trim();
   };
   return {

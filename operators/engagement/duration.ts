@@ -12,9 +12,19 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** Milliseconds of a Go duration without sign, such as `1m30s`. @throws when it is none */
+/** A longer text is not parsed; the longest that Go writes has 20 characters. */
+const LENGTH = 64;
+
+/** A text that is no duration. */
+export class DurationError extends Error {
+  override readonly name = 'DurationError';
+}
+
+/** Milliseconds of a Go duration without sign, such as `1m30s`. @throws DurationError */
 export function parseDuration(text: string): number {
-  if (!WHOLE.test(text)) throw new Error(`"${text}" must be a Go duration without sign, such as 1m30s`);
+  if (text.length > LENGTH)
+    throw new DurationError(`"${text.slice(0, LENGTH)}…" must be a Go duration of at most ${LENGTH} characters`);
+  if (!WHOLE.test(text)) throw new DurationError(`"${text}" must be a Go duration without sign, such as 1m30s`);
   let sum = 0;
   for (const [, amount, unit] of text.matchAll(NUMBER_AND_UNIT))
     sum += Number(amount) * (MILLISECONDS[unit ?? ''] ?? 0);

@@ -15,6 +15,8 @@ export interface HandBackReport {
 
 const STAGES: readonly HandBackStage[] = ['begun', 'clean', 'released', 'foreign'];
 const LONGEST_PROBLEM = 1_000;
+/** The longest report of an agent that is parsed: JSON writes a character with at most six. */
+export const LONGEST_REPORT = 16_384;
 
 /** The value of the heartbeat's annotation; undefined while nothing is handed back. */
 export function formatHandBack(report: HandBackReport | undefined): string | undefined {
@@ -25,7 +27,7 @@ export function formatHandBack(report: HandBackReport | undefined): string | und
 
 /** Reads what {@link formatHandBack} wrote; undefined for what it did not write. */
 export function parseHandBack(text: string | undefined): HandBackReport | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined || text.length > LONGEST_REPORT) return undefined;
   try {
     const { cluster, stage, problem } = JSON.parse(text);
     const known = STAGES.find(each => each === stage);

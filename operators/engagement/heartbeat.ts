@@ -1,5 +1,5 @@
 import type { KubeObject } from '#runtime';
-import { formatHandBack, type HandBackReport, parseHandBack } from './hand-back.ts';
+import { formatHandBack, type HandBackReport, LONGEST_REPORT, parseHandBack } from './hand-back.ts';
 
 /** The Lease in `c-<cluster>` that an agent renews; what it has to say beside being alive is in annotations. */
 export const HEARTBEAT_LEASE = 'heartbeat';
@@ -50,13 +50,15 @@ export function reportAnnotations(report: AgentReport): Record<string, string | 
 export function reportOf(lease: KubeObject): AgentReport {
   const { annotations = {} } = lease.metadata ?? {};
   const version = annotations[ANNOTATION_VERSION]?.slice(0, 128);
-  const replicas = Number(annotations[ANNOTATION_REPLICAS] ?? Number.NaN);
+  const replicas = /^\d{1,3}$/.test(annotations[ANNOTATION_REPLICAS] ?? '')
+    ? Number(annotations[ANNOTATION_REPLICAS])
+    : undefined;
   const unhealthy = annotations[ANNOTATION_UNHEALTHY]?.slice(0, 1_000);
   const problem = parseProblem(annotations[ANNOTATION_PROBLEM]);
   const handBack = parseHandBack(annotations[ANNOTATION_HAND_BACK]);
   return {
     ...(version ? { version } : {}),
-    ...(Number.isInteger(replicas) && replicas >= 0 && replicas < 1_000 ? { replicas } : {}),
+    ...(replicas === undefined ? {} : { replicas }),
     ...(unhealthy ? { unhealthy } : {}),
     ...(problem ? { problem } : {}),
     ...(annotations[ANNOTATION_SETTLING] === 'true' ? { settling: true } : {}),
@@ -65,7 +67,7 @@ export function reportOf(lease: KubeObject): AgentReport {
 }
 
 function parseProblem(text: string | undefined): Problem | undefined {
-  if (text === undefined) return undefined;
+  if (text === undefined || text.length > LONGEST_REPORT) return undefined;
   try {
     const { reason, message, terminal } = JSON.parse(text);
     const known = REASONS.find(each => each === reason);

@@ -53,6 +53,9 @@ const REFUSED_USER = [
 ];
 const REFUSED_CLUSTER = ['certificate-authority', 'insecure-skip-tls-verify'];
 
+/** Bytes of a kubeconfig at most; a longer one is not parsed. One with two CA bundles and certificates has 20 KiB. */
+const MOST_BYTES = 131_072;
+
 /** All that is taken from a kubeconfig; what is not named here never reaches the library that makes connections. */
 const USER_FIELDS = ['token', 'client-certificate-data', 'client-key-data', 'username', 'password'] as const;
 const CLUSTER_FIELDS = ['server', 'certificate-authority-data', 'tls-server-name', 'proxy-url'] as const;
@@ -68,6 +71,7 @@ export function readKubeconfigSecret(secret: Secret | undefined, reference: Secr
       'KubeconfigMissing',
       `${where} has no key ${keys.join(' or ')}: put the kubeconfig there`,
     );
+  assertSize(Buffer.byteLength(encoded, 'base64'), where);
   return parseKubeconfig(Buffer.from(encoded, 'base64').toString('utf8'), where);
 }
 
@@ -104,10 +108,18 @@ export function caFingerprint(bundle: string): string | undefined {
 
 type Fields = Readonly<Record<string, unknown>>;
 
+function assertSize(bytes: number, where: string): void {
+  if (bytes <= MOST_BYTES) return;
+  const message = `${where}: the kubeconfig has ${bytes} bytes, and must have at most ${MOST_BYTES}`;
+  throw new KubeconfigError('KubeconfigInvalid', message);
+}
+
 function parseYaml(text: string, where: string): Fields {
+  assertSize(Buffer.byteLength(text), where);
   let document: unknown;
   try {
-    document = yaml.load(text);
+    // without merge keys, which multiply what aliases stand for; the deepest field of a kubeconfig is at level 7
+    document = yaml.load(text, { schema: yaml.CORE_SCHEMA, maxDepth: 16, maxAliases: 64 });
   } catch {
     // the parser's own message quotes the text, which holds credentials
     throw new KubeconfigError('KubeconfigInvalid', `${where}: the kubeconfig is not YAML`);

@@ -40,10 +40,23 @@ export async function requestToken(client: Client, request: TokenRequest, signal
   return { token, expiresAt, ...claimsOf(token) };
 }
 
+/** A longer token is not read; those of Kubernetes have 2 KiB. */
+const LONGEST_TOKEN = 16_384;
+
+/** Undefined for what is no JWT. */
+function payloadOf(token: string): unknown {
+  if (token.length > LONGEST_TOKEN) throw new Error(`the token has more than ${LONGEST_TOKEN} bytes`);
+  const [, payload = ''] = token.split('.', 2);
+  try {
+    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  } catch {
+    return undefined; // the parser's own message quotes the token
+  }
+}
+
 /** Claims of a token, which is not verified: `jti`, and what is between `iat` and `exp`. @throws Error when they are missing */
 export function claimsOf(token: string): Pick<Token, 'id' | 'lifetimeMs'> {
-  const [, payload = ''] = token.split('.');
-  const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+  const claims = payloadOf(token);
   const claim = (name: string) =>
     typeof claims === 'object' && claims !== null ? Reflect.get(claims, name) : undefined;
   const [id, from, to] = ['jti', 'iat', 'exp'].map(claim);
