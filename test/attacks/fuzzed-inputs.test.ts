@@ -204,7 +204,7 @@ describe('what is written is read as it was meant', () => {
     const handBack = fc.record({
       cluster: key,
       stage: fc.constantFrom('begun' as const, 'clean' as const),
-      problem: fc.string({ maxLength: 900, unit: 'binary' }),
+      problem: fc.string({ maxLength: 400, unit: 'binary' }),
     });
     fc.assert(
       fc.property(problem, handBack, fc.nat(999), (said, back, replicas) => {
