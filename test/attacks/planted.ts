@@ -3,7 +3,7 @@ import type { Client, KubeObject, ResourceType } from '#runtime';
 import { eventually } from '../support/eventually.ts';
 import { PodType } from '../support/nodes.ts';
 
-const WITHIN = { timeoutMs: 20_000 };
+const WITHIN = { timeoutMs: 40_000 };
 
 const kind = (group: string, name: string, plural: string): ResourceType<Workload> => ({
   group,
