@@ -16,7 +16,7 @@ import {
 } from '#runtime';
 import type { Obstacle } from './binding-status.ts';
 import { KEEPS_NO_REVOCATION } from './conflicts.ts';
-import { foreignRulesSaid } from './foreign-rules.ts';
+import { foreignRulesCondition } from './foreign-rules.ts';
 
 /**
  * The status of a binding, or of a ClusterAccess, on a cluster that is connected by agent has two writers. The hub's
@@ -144,7 +144,7 @@ export function agentsObstacle({ metadata, status }: RoleTemplateBinding): Obsta
   return { reason: printable(applied.reason, REASON_LENGTH), message: printable(applied.message) };
 }
 
-/** What the agent says of ClusterRoles that claim to be part of the role. */
+/** ClusterRoles on the agent’s cluster that claim to be part of the role. */
 export function agentsForeignRules({ status }: RoleTemplateBinding): string | undefined {
   return findCondition(status?.conditions, FOREIGN_RULES_SEEN)?.message;
 }
@@ -178,7 +178,7 @@ export function agentsConditions(
           }
         : { type: APPLIED, status: 'True', reason: 'InForce', message: `in force in cluster ${cluster}` };
   if (foreignRules === undefined || gone) return saying(binding, [intent], now);
-  return saying(binding, [intent, foreignRulesSaid(FOREIGN_RULES_SEEN, foreignRules)], now);
+  return saying(binding, [intent, foreignRulesCondition(FOREIGN_RULES_SEEN, foreignRules)], now);
 }
 
 /** The agent has confirmed that nothing of a ClusterAccess is left on its cluster. */

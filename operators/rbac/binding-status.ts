@@ -1,7 +1,7 @@
 import type { RoleTemplateBinding, RoleTemplateBindingStatus } from '#api';
 import { byType, type ConditionIntent, findCondition, isConditionTrue, jsonEqual, mergeConditions } from '#runtime';
 import { hubsConditions } from './agents-word.ts';
-import { FOREIGN_RULES, foreignRulesSaid } from './foreign-rules.ts';
+import { FOREIGN_RULES, foreignRulesCondition } from './foreign-rules.ts';
 import { REVOCATION_FAILED } from './refusals.ts';
 
 /** Why a binding is not in force, for people. */
@@ -22,7 +22,7 @@ export interface BindingStatusInput {
   readonly revoking?: readonly string[];
   readonly obstacle: Obstacle | undefined;
   readonly paused: boolean;
-  /** What is said of ClusterRoles that claim to be part of the role. */
+  /** ClusterRoles that claim to be part of the role. */
   readonly foreignRules?: string | undefined;
   /** For the agent of the cluster [nothing]. */
   readonly told?: readonly ConditionIntent[];
@@ -79,7 +79,7 @@ function conditionsOf(input: BindingStatusInput): ConditionIntent[] {
       reason: 'ClusterNotConfirmed',
       message: `${shown(revoking)} ${revoking.length === 1 ? 'has' : 'have'} not confirmed that those taken out of this binding have lost role ${binding.spec.roleTemplateName}: ${whenRevoked(obstacle)}`,
     });
-  if (input.foreignRules !== undefined) conditions.push(foreignRulesSaid(FOREIGN_RULES, input.foreignRules));
+  if (input.foreignRules !== undefined) conditions.push(foreignRulesCondition(FOREIGN_RULES, input.foreignRules));
   if (obstacle && !obstacle.stalled && !paused)
     conditions.push({ type: 'Reconciling', status: 'True', ...said(obstacle) });
   if (obstacle?.stalled) conditions.push({ type: 'Stalled', status: 'True', ...said(obstacle) });

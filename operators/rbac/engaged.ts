@@ -134,7 +134,7 @@ export class EngagedAccess {
     ];
   }
 
-  /** What is said of ClusterRoles that claim to be part of the template. */
+  /** ClusterRoles that claim to be part of the template. */
   foreignRules(template: string): string | undefined {
     return foreignRulesMessage(this.cluster.name, template, this.#foreignRules.of(template));
   }

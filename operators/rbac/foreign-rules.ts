@@ -27,13 +27,13 @@ export class ForeignRules {
     marked.addIndex(AGGREGATE_PREFIX, labelsOf);
   }
 
-  /** Told the templates whose foreign ClusterRoles may have changed. */
+  /** Calls back with the templates whose foreign ClusterRoles may have changed. */
   watch(changed: (templates: readonly string[]) => void): void {
-    const tell = (...objects: readonly (KubeObject | undefined)[]) => {
+    const notify = (...objects: readonly (KubeObject | undefined)[]) => {
       const templates = new Set(objects.flatMap(object => (object ? labelsOf(object) : [])));
       if (templates.size > 0) changed([...templates]);
     };
-    this.#unmarked.subscribe({ applied: (object, old) => tell(object, old), deleted: object => tell(object) });
+    this.#unmarked.subscribe({ applied: (object, old) => notify(object, old), deleted: object => notify(object) });
   }
 
   /** Sorted names. */
@@ -44,7 +44,7 @@ export class ForeignRules {
   }
 }
 
-/** What is said of them; undefined of none. */
+/** The message that names them; undefined for none. */
 export function foreignRulesMessage(cluster: string, template: string, names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
@@ -52,7 +52,7 @@ export function foreignRulesMessage(cluster: string, template: string, names: re
 }
 
 /** As a condition of a binding. */
-export function foreignRulesSaid(type: string, message: string): ConditionIntent {
+export function foreignRulesCondition(type: string, message: string): ConditionIntent {
   return { type, status: 'True', reason: 'NotSelected', message };
 }
 

@@ -35,7 +35,7 @@ const RETRY_MS = 500;
 const NAMESPACE_RETRY_MS = 1_000;
 const LONGEST_NAME = 253;
 /** Reasons of a derived binding that the global one gives as its own. */
-const TOLD: readonly string[] = [REVOCATION_FAILED, GRANT_FAILED, OBJECT_TERMINATING];
+const FORWARDED: readonly string[] = [REVOCATION_FAILED, GRANT_FAILED, OBJECT_TERMINATING];
 
 /**
  * Keeps, for each cluster that a global binding selects, a binding of that cluster derived from it, which is then as any
@@ -217,7 +217,7 @@ async function writeStatus(
 /** What one of the clusters refuses, as the binding there says it, which names the cluster. */
 function refusedIn(derived: readonly RoleTemplateBinding[]): Obstacle | undefined {
   const conditions = derived.map(({ status }) => findCondition(status?.conditions, 'Ready'));
-  const found = conditions.find(each => each && TOLD.includes(each.reason));
+  const found = conditions.find(each => each && FORWARDED.includes(each.reason));
   return found && { reason: found.reason, message: found.message };
 }
 

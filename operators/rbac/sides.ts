@@ -17,7 +17,7 @@ export interface Side {
   readonly obstacle: Obstacle | undefined;
   /** What the cluster refuses, so that the binding waits. */
   readonly refused: Obstacle | undefined;
-  /** What is said of ClusterRoles there that claim to be part of the role. */
+  /** ClusterRoles there that claim to be part of the role. */
   readonly foreignRules?: string | undefined;
 }
 
