@@ -99,8 +99,8 @@ test('one that an earlier version labelled by the beginning of its name leaves, 
   await applied('kube-planted', inSystem, MEMBERSHIP_MANAGER);
   await applied('kube-planted-by-agent', inSystem, 'paddock-agent-project-membership');
   await applied('kube-meant', inSystem, 'people');
+  await applied('kube-both', inSystem, 'people'); // before the operator could take it out
   await applied('kube-both', inSystem, MEMBERSHIP_MANAGER);
-  await applied('kube-both', inSystem, 'people');
   await applied('kube-flannel', inSystem, MEMBERSHIP_MANAGER);
 
   for (const name of ['kube-planted', 'kube-planted-by-agent']) await inProject(one, name, undefined);
