@@ -42,7 +42,7 @@ test('of long texts as much is read as a status holds', () => {
   } = reportWith({
     'paddock.dev/agent-version': long,
     'paddock.dev/api-unhealthy': long,
-    'paddock.dev/problem': JSON.stringify({ ...PROBLEM, message: long }),
+    'paddock.dev/problem': JSON.stringify({ ...PROBLEM, message: 'x'.repeat(10_000) }),
   });
   expect([version.length, unhealthy.length, problem?.message.length]).toEqual([128, 1_000, 1_000]);
 });

@@ -74,7 +74,7 @@ describe.each<[string, (text: string) => unknown, Errors, fc.Arbitrary<string>]>
   ],
 ])('of any text %s', (_, parse, errors, arbitrary) => {
   test('is read, or refused by an error of its own', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(fc.oneof(arbitrary, fc.string({ maxLength: 200, unit: 'binary' })), text => {
         try {
           parse(text);
@@ -102,7 +102,7 @@ describe('what is written is read as it was meant', () => {
       matchLabels: record(value, 4),
       matchExpressions: fc.array(expression, { maxLength: 4 }),
     });
-    fc.assert(
+    void fc.assert(
       fc.property(selector, record(value, 6), ({ matchLabels, matchExpressions }, others) => {
         const labels: Record<string, string> = { ...others, ...matchLabels };
         const holds = ({ key: name, operator, values }: (typeof matchExpressions)[number]) => {
@@ -144,7 +144,7 @@ describe('what is written is read as it was meant', () => {
     const text = fc
       .tuple(fc.bigInt(0n, 10n ** 30n), fc.nat(999_999), suffix)
       .map(([whole, part, unit]) => `${whole}.${part}${unit}`);
-    fc.assert(
+    void fc.assert(
       fc.property(record(text, 6), written => {
         const amounts = parseOverride(JSON.stringify(written));
         const again = parseOverride(JSON.stringify(textOf(amounts)));
@@ -160,7 +160,7 @@ describe('what is written is read as it was meant', () => {
       fc.tuple(key, fc.constantFrom('', '/', '.example.com/')).map(parts => parts.join('')),
       { minLength: 1, maxLength: 32 },
     );
-    fc.assert(
+    void fc.assert(
       fc.property(prefixes, all => {
         expect(parseLeaveOut(all.join(', '))).toEqual(all);
       }),
@@ -169,7 +169,7 @@ describe('what is written is read as it was meant', () => {
   });
 
   test('durations', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(fc.nat(99_999), fc.nat(59), fc.nat(59), fc.nat(999), (h, m, s, ms) => {
         expect(parseDuration(`${h}h${m}m${s}s${ms}ms`)).toBe(((h * 60 + m) * 60 + s) * 1_000 + ms);
       }),
@@ -179,7 +179,7 @@ describe('what is written is read as it was meant', () => {
 
   test('kubeconfigs', () => {
     const token = fc.stringMatching(/^[-A-Za-z0-9_.]{1,60}$/);
-    fc.assert(
+    void fc.assert(
       fc.property(key, token, (name, secret) => {
         const text = JSON.stringify({
           'current-context': name,
@@ -206,7 +206,7 @@ describe('what is written is read as it was meant', () => {
       stage: fc.constantFrom('begun' as const, 'clean' as const),
       problem: fc.string({ maxLength: 400, unit: 'binary' }),
     });
-    fc.assert(
+    void fc.assert(
       fc.property(problem, handBack, fc.nat(999), (said, back, replicas) => {
         const annotations = reportAnnotations({ replicas, problem: said, handBack: back });
         const written = Object.fromEntries(
@@ -220,7 +220,7 @@ describe('what is written is read as it was meant', () => {
   });
 
   test('or what another has written as an agent is left out', () => {
-    fc.assert(
+    void fc.assert(
       fc.property(fc.oneof(fc.json(), fc.string({ unit: 'binary' })), text => {
         const annotations = Object.fromEntries(
           ['agent-version', 'agent-replicas', 'problem', 'hand-back'].map(name => [`paddock.dev/${name}`, text]),

@@ -185,7 +185,15 @@ describe('the account that the policies are probed as', () => {
 
 // A webhook had lost its configuration, and everything was let through.
 test('CVE-2023-22651: every policy of a cluster fails closed and denies', async () => {
-  const names = ['accounts', 'membership', 'namespace-creation', 'namespace-limits', 'policy-probe'];
+  const names = [
+    'accounts',
+    'aggregation',
+    'membership',
+    'namespace-creation',
+    'namespace-limit',
+    'namespace-limits',
+    'policy-probe',
+  ];
   expect(await failingClosed(fleet.fleet.edge())).toEqual(names.map(name => `paddock-${name}`));
 });
 

@@ -18,6 +18,7 @@ export const POLICY_NAMES = [
   'paddock-aggregation',
   'paddock-membership',
   'paddock-namespace-creation',
+  'paddock-namespace-limit',
   'paddock-namespace-limits',
   'paddock-policy-probe',
 ];
