@@ -469,16 +469,12 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
       ]
     },
     "probe": {
-      "method": "POST",
-      "path": "/api/v1/namespaces",
+      "method": "PATCH",
+      "path": "/api/v1/namespaces/kube-public",
       "body": {
-        "apiVersion": "v1",
-        "kind": "Namespace",
         "metadata": {
-          "name": "policy-probe",
-          "labels": {
-            "paddock.dev/project": "policy--limits",
-            "pod-security.kubernetes.io/enforce": "privileged"
+          "annotations": {
+            "paddock.dev/project-uid": "policy--probe"
           }
         }
       },
@@ -490,22 +486,11 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "resources": [
             "namespaces"
           ],
-          "verbs": [
-            "create"
-          ]
-        },
-        {
-          "apiGroups": [
-            "paddock.dev"
-          ],
-          "resources": [
-            "projects"
-          ],
           "resourceNames": [
-            "policy--limits"
+            "kube-public"
           ],
           "verbs": [
-            "create-in-project"
+            "patch"
           ]
         }
       ]
