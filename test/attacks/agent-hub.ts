@@ -67,7 +67,14 @@ export class AgentHub {
   async #connect(): Promise<void> {
     const path = leases(`c-${OWN}`);
     const spec = () => ({ holderIdentity: 'thief', renewTime: microTimestamp(Date.now()) });
-    isAccepted(await this.agent.send(post(path, { metadata: { name: 'heartbeat' }, spec: spec() })));
+    // as of an agent that has seen its cluster refuse what the policies guard
+    const annotations = {
+      'paddock.dev/agent-version': 'v0.1.0',
+      'paddock.dev/agent-replicas': '2',
+      'paddock.dev/policies-proven': 'true',
+    };
+    const metadata = { name: 'heartbeat', annotations };
+    isAccepted(await this.agent.send(post(path, { metadata, spec: spec() })));
     this.#beating = setInterval(() => {
       this.agent.send(patch(`${path}/heartbeat`, { spec: spec() })).catch(() => undefined);
     }, 2_000);
