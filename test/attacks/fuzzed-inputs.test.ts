@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { parseSelector, Quantity, QuantityError, SelectorError, selectorText } from '#runtime';
+import { parseSelector, printable, Quantity, QuantityError, SelectorError, selectorText } from '#runtime';
 import { DurationError, parseDuration } from '../../operators/engagement/duration.ts';
 import { formatHandBack, parseHandBack } from '../../operators/engagement/hand-back.ts';
 import { reportAnnotations, reportOf } from '../../operators/engagement/heartbeat.ts';
@@ -198,13 +198,13 @@ describe('what is written is read as it was meant', () => {
   test('what an agent reports', () => {
     const problem = fc.record({
       reason: fc.constantFrom('ClaimFailed' as const, 'Engaging' as const),
-      message: fc.string({ maxLength: 900 }),
+      message: fc.string({ maxLength: 900 }).map(text => printable(text)),
       terminal: fc.boolean(),
     });
     const handBack = fc.record({
       cluster: key,
       stage: fc.constantFrom('begun' as const, 'clean' as const),
-      problem: fc.string({ maxLength: 400, unit: 'binary' }),
+      problem: fc.string({ maxLength: 400, unit: 'binary' }).map(text => printable(text)),
     });
     void fc.assert(
       fc.property(problem, handBack, fc.nat(999), (said, back, replicas) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LABEL_PROJECT, ProjectResource } from '#api';
+import { ANNOTATION_OWN_POD_SECURITY, LABEL_PROJECT, ProjectResource } from '#api';
 import { Namespaces } from '#runtime';
 import { RoleBindings, Roles } from '../../operators/engagement/rbac-kinds.ts';
 import { apply, core, get, patch, post, put } from '../integration/agent-requests.ts';
@@ -179,7 +179,9 @@ describe('what holds a project’s namespaces down', () => {
     await isGuarded(edge, { who: olga, request: privileged('blue-1'), guards: LIMITS }, async () => {
       const { metadata } = await fleet.downstream.get(Namespaces, { name: 'blue-1' });
       expect(metadata?.labels?.[ENFORCE]).toBe('privileged');
-      await fleet.downstream.mergePatch(Namespaces, { name: 'blue-1' }, { metadata: { labels: { [ENFORCE]: null } } });
+      // and what Paddock has recorded as the namespace's own
+      const undone = { labels: { [ENFORCE]: null }, annotations: { [ANNOTATION_OWN_POD_SECURITY]: null } };
+      await fleet.downstream.mergePatch(Namespaces, { name: 'blue-1' }, { metadata: undone });
     });
     const labels = { [LABEL_PROJECT]: 'blue', [ENFORCE]: 'privileged' };
     await isGuarded(edge, {

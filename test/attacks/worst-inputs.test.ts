@@ -15,7 +15,7 @@ import {
 } from '#api';
 import { parseSelector, Quantity, QuantityError, SelectorError } from '#runtime';
 import { certificatesOf } from '../../operators/agent/certificates.ts';
-import { amountsOf as nodeAmounts, quantitiesOf } from '../../operators/cluster/inventory/amounts.ts';
+import { quantitiesOf, readAmounts } from '../../operators/cluster/inventory/amounts.ts';
 import { distributionOfVersion, isSupported } from '../../operators/cluster/version.ts';
 import { DurationError, parseDuration } from '../../operators/engagement/duration.ts';
 import { parseHandBack } from '../../operators/engagement/hand-back.ts';
@@ -100,7 +100,10 @@ const PARSERS: readonly Parser[] = [
   { name: 'a report of handing back', parse: text => parseHandBack(text) },
   { name: 'the claims of a token', parse: text => claimsOf(text), throws: Error },
   { name: 'a bundle of certificates', parse: text => certificatesOf(text), throws: Error },
-  { name: 'amounts of a node', parse: text => quantitiesOf(nodeAmounts({ cpu: text, memory: text, pods: text })) },
+  {
+    name: 'amounts of a node',
+    parse: text => quantitiesOf(readAmounts({ cpu: text, memory: text, pods: text }).amounts),
+  },
   { name: 'a version', parse: text => [isSupported(text), distributionOfVersion(text)] },
   {
     name: 'names',

@@ -6,6 +6,7 @@ import { LABEL_PROJECT } from '#api';
 import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { POLICY_KINDS } from '../../operators/cluster/policies/kinds.ts';
 import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
+import { RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { issue, type KeyPair, newAuthority } from '../../runtime/certificates.ts';
 import type { Downstream, DownstreamsMessage, DownstreamsOrder } from './downstreams.ts';
 import { FakeApiServer, type FakeKind } from './fake-api-server/index.ts';
@@ -24,6 +25,7 @@ const KINDS: readonly FakeKind[] = [
   ResourceQuotas,
   NodeType,
   ...POLICY_KINDS,
+  RoleBindings,
   { ...PodType, selectableFields: ['spec.nodeName', 'status.phase'] },
 ];
 
