@@ -68,7 +68,7 @@ test('the leader is frozen in the middle of its work: the other takes over, and 
   await stage.createHome('a');
   for (let number = 1; number <= COUNT; number += 50)
     await Promise.all(Array.from({ length: 50 }, (_, index) => stage.createNamespace(number + index, 'a')));
-  await stage.createProject('a');
+  await stage.createProject('a', { namespaceLimit: COUNT });
   const empty: Picture = {
     namespaces: alike(COUNT, { member: 'a', objects: [] }),
     projects: { a: 'ready: 0 copies of 0 objects' },
