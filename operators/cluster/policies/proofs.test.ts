@@ -100,6 +100,8 @@ describe('proofs', () => {
     await run(given, true);
 
     expect(given.proofs.state).toEqual({ kind: 'passed', policies: ['b'] });
+    expect(given.proofs.isDue).toBe(false);
+    await given.clock.advance(4_000);
     expect(given.proofs.isDue).toBe(true);
     expect(proofProblem(given.proofs.state, 'grant')).toMatchObject({
       reason: 'PoliciesNotInstalled',

@@ -41,7 +41,12 @@ export type Answer = 'refused' | 'passed' | { readonly error: string; readonly f
 
 /** A policy that was just written is enforced by the API server within this. */
 const ENFORCED_WITHIN_MS = 30_000;
+/** Between two tries of new policies, doubled up to the longest. */
 const PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 4_000;
+/** What proves nothing is tried again after this, doubled up to the longest. */
+const RETRY_MS = 4_000;
+const LONGEST_RETRY_MS = 60_000;
 /** What was proven is tried again after this. */
 export const PROVEN_FOR_MS = 600_000;
 const TIMEOUT_MS = 10_000;
@@ -56,6 +61,8 @@ export class Proofs {
   readonly #known = new Map<string, boolean>();
   #answers: ReadonlyMap<string, Answer> = new Map();
   #isPrepared = false;
+  /** Tries in a row that left something unproven. */
+  #unproven = 0;
   #due = Number.NEGATIVE_INFINITY;
 
   constructor(options: ProofsOptions) {
@@ -72,12 +79,13 @@ export class Proofs {
   }
 
   get isDue(): boolean {
-    return this.state.kind !== 'enforced' || this.#options.clock.monotonic() >= this.#due;
+    return this.#options.clock.monotonic() >= this.#due;
   }
 
   /** The API server may be another by now, or have been started with other flags. */
   doubt(): void {
     this.#due = Number.NEGATIVE_INFINITY;
+    this.#unproven = 0;
   }
 
   /**
@@ -89,20 +97,22 @@ export class Proofs {
     const startedAt = clock.monotonic();
     const giveUpAt = startedAt + (isNew || !this.#isPrepared ? ENFORCED_WITHIN_MS : 0);
     const answers = new Map<string, Answer>();
-    for (;;) {
+    for (let pauseMs = PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       const lacking = await this.#prepare(answers);
       for (const policy of policies)
         if (answers.get(policy.name) !== 'refused') answers.set(policy.name, lacking ?? (await this.#ask(policy)));
       const isProven = policies.every(({ name }) => answers.get(name) === 'refused');
       if (isProven || clock.monotonic() >= giveUpAt) break;
-      await clock.sleep(PAUSE_MS, cluster.signal);
+      await clock.sleep(pauseMs, cluster.signal);
       cluster.signal.throwIfAborted();
     }
     for (const [name, answer] of answers) if (typeof answer === 'string') this.#known.set(name, answer === 'refused');
     this.#answers = answers;
     // an account that was changed since is made right before the next try
     this.#isPrepared = [...answers.values()].every(answer => typeof answer === 'string');
-    this.#due = startedAt + PROVEN_FOR_MS;
+    this.#unproven = this.state.kind === 'enforced' ? 0 : this.#unproven + 1;
+    const retryMs = Math.min(RETRY_MS * 2 ** (this.#unproven - 1), LONGEST_RETRY_MS);
+    this.#due = this.#unproven === 0 ? startedAt + PROVEN_FOR_MS : clock.monotonic() + retryMs;
   }
 
   get #names(): readonly string[] {
