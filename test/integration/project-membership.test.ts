@@ -213,18 +213,20 @@ describe('a namespace', () => {
   });
 
   test.each(['c-somebody', 'p-somebody', 'p-edge-1--reserved', 'paddock-tools', 'paddock-users'])(
-    'named %s is never a member',
+    'named %s is never a member: it can not be labelled, by administrators neither',
     async name => {
       const key = `not-${name.replaceAll('--', '-')}`;
       const project = await fleet.project(key, { namespaceLabels: { team: 'blue' } });
-      await project.members([name, `member-of-${key}`]);
+      await expect(project.members([name])).rejects.toThrow(/reserved for Paddock/);
+      if (!(await fleet.downstream.find(Namespaces, { name })))
+        await fleet.downstream.create(Namespaces, {}, { metadata: { name } });
+      await expect(label(name, key)).rejects.toThrow(/reserved for Paddock/);
+      await project.members([`member-of-${key}`]);
 
       await project.settle([`member-of-${key}`], aSecret('db'));
 
       await project.status(status => expect(status.namespaces).toMatchObject({ total: 1 }));
-      expect(await marked(name)).toEqual([]);
       const { metadata } = await fleet.downstream.get(Namespaces, { name });
-      expect(metadata?.labels).toMatchObject({ [LABEL_PROJECT]: key });
       expect(metadata?.labels).not.toHaveProperty('team');
     },
   );
