@@ -90,12 +90,14 @@ export class EngagedProjects {
   readonly #options: EngagedOptions;
   readonly #controller: Controller;
   readonly #joining = new SeenJoining();
+  readonly #formerGrants: FormerGrants;
   #settled = false;
 
   constructor(options: EngagedOptions) {
     this.#options = options;
     const { cluster, plans, deletions, hub, log } = options;
     this.members = new Members(cluster);
+    this.#formerGrants = new FormerGrants(cluster.client);
     this.conflicts = new Conflicts(cluster, namespace => this.#controller.add(namespace));
     this.limits = new NamespaceLimits({
       cluster: cluster.name,
@@ -140,7 +142,7 @@ export class EngagedProjects {
       hub,
       members: this.members,
       conflicts: this.conflicts,
-      formerGrants: new FormerGrants(cluster.client),
+      formerGrants: this.#formerGrants,
       quotas: this.quotas,
       joining: this.#joining,
       kept: options.kept,
@@ -257,6 +259,7 @@ export class EngagedProjects {
         const named = membershipOf(now);
         const project = named === undefined ? undefined : this.#options.plans.project(this.cluster.name, named);
         this.#joining.observe(now, old, { initial, project });
+        if (!initial && !old && named !== undefined) this.#formerGrants.created(now.metadata?.name ?? '', named);
         tell(now, old);
         if (isClaimChanged(now, old)) this.#deal(now, old);
       },

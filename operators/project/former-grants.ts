@@ -27,6 +27,11 @@ export class FormerGrants {
     return false;
   }
 
+  /** The namespace was created as a member of this project: nobody has rights in it by another. */
+  created(namespace: string, project: string): void {
+    this.#clear.set(namespace, project);
+  }
+
   /** The namespace is gone, or in no project. */
   forget(namespace: string): void {
     this.#clear.delete(namespace);

@@ -102,7 +102,8 @@ test('Clean: the agent takes what is ours and nothing else, whatever it is refus
   const { message } = await seen(cluster, 'CleanupFailed');
   await edge.client.mergePatch<Role>(ClusterRoles, { name: 'paddock-agent' }, { rules: role.rules });
 
-  expect(message).toContain('cannot delete resource "secrets"');
+  // what grants access comes first, and nothing else is tried before it is gone
+  expect(message).toContain('cannot delete resource "clusterrolebindings"');
   expect(await history.gone(cluster)).toMatchObject({ status: 'True', reason: 'Cleaned' });
   await untilPicture(stage, HANDED_BACK, WITHIN);
   for (const [index, object] of foreign.entries())

@@ -4,7 +4,7 @@ import { type KubeObject, Namespaces, type ResourceType } from '#runtime';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
 import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { find, namespaceGone, namespaceThat } from '../support/cluster-objects.ts';
-import { eventually } from '../support/eventually.ts';
+import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { aConfigMap, aSecret, base64, ContentTypes } from '../support/objects.ts';
 import { ProjectFleet } from '../support/project-fleet.ts';
 
@@ -93,9 +93,13 @@ describe('where the hub is the cluster', () => {
     const label = { metadata: { labels: { [LABEL_PROJECT]: 'self' } } };
     const attach = (name: string) => fleet.hub.mergePatch(Namespaces, { name }, label);
     await expect(attach(project.home)).rejects.toThrow('in no project');
-    await fleet.hub.delete(PolicyBindings, { name: 'paddock-namespaces' }); // the operator holds to it all the same
+    // without that policy of the hub, the one of downstreams refuses it
+    await fleet.hub.delete(PolicyBindings, { name: 'paddock-namespaces' });
     for (const name of [project.home, 'c-local', 'paddock-system'])
-      await eventually(() => attach(name), { timeoutMs: 20_000, what: `${name} is labelled` });
+      await eventuallyPasses(() => expect(attach(name)).rejects.toThrow(/paddock-membership.*reserved for Paddock/), {
+        timeoutMs: 20_000,
+        what: `${name} is not labelled`,
+      });
     await project.settle(['self-1'], aConfigMap('marker'));
 
     expect(await find(fleet.hub, secret, project.home)).toEqual(before);
@@ -103,7 +107,6 @@ describe('where the hub is the cluster', () => {
     for (const name of [project.home, 'c-local', 'paddock-system']) {
       const { metadata } = await fleet.hub.get(Namespaces, { name });
       expect(metadata?.labels).not.toHaveProperty('team');
-      await fleet.hub.mergePatch(Namespaces, { name }, { metadata: { labels: { [LABEL_PROJECT]: null } } });
     }
     await installManifests(fleet.fleet.hub.controlPlane);
   });
