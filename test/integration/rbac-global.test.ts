@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ClusterResource, type RoleTemplateBinding, RoleTemplateBindingResource } from '#api';
+import { PolicyBindings } from '../../operators/cluster/policies/kinds.ts';
 import { AccessFleet, Binding, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -8,6 +9,8 @@ const PAUSED = { 'paddock.dev/paused': 'true' };
 let fleet: AccessFleet;
 beforeAll(async () => {
   fleet = await AccessFleet.start();
+  // the operator holds to what it derives without the policy, too, of which test/attacks/hub-objects has the proof
+  await fleet.hub.delete(PolicyBindings, { name: 'paddock-derived-bindings' });
   const rules = [{ verbs: ['list'], apiGroups: [''], resources: ['nodes'] }];
   await fleet.template('nodes', { context: 'Cluster', rules });
   const other = [{ verbs: ['list'], apiGroups: [''], resources: ['persistentvolumes'] }];

@@ -118,7 +118,6 @@ describe(`${users.length} users in ${templates.length} roles in ${projects.lengt
     });
 
     expect(there).toEqual({
-      'Namespace created': 1,
       'RoleBinding created': ROLE_BINDINGS,
       'ClusterRole created': 2 * templates.length + users.length,
       'ClusterRoleBinding created': users.length,
