@@ -5,8 +5,10 @@ import {
   LABEL_CLUSTER,
   LABEL_MANAGED_BY,
   LABEL_OWNER,
+  LABEL_PLANE,
   LABEL_PROJECT,
   ownerLabel,
+  PLANE_HUB,
   type Project,
 } from '#api';
 import { findCondition, type KubeObject, Namespaces, type ResourceType } from '#runtime';
@@ -115,7 +117,9 @@ interface OwnerNames {
 
 /** Whatever names the stage's projects as its owner. */
 async function objectsOf(stage: Stage, aliases: readonly string[]): Promise<Found[]> {
-  const labelSelector = `${LABEL_OWNER} in (${aliases.map(alias => ownerLabel('project', stage.project(alias)))})`;
+  const owners = aliases.map(alias => ownerLabel('project', stage.project(alias)));
+  // what is of the hub's side lies there also where the hub is the cluster
+  const labelSelector = `${LABEL_OWNER} in (${owners}),${LABEL_PLANE}!=${PLANE_HUB}`;
   const lists = KINDS.map(async type => {
     const { items } = await stage.downstream.list(type, { labelSelector });
     return items.map(object => ({ kind: type.kind, object }));
