@@ -110,9 +110,10 @@ describe('defaults', () => {
 
   test('of a Project, also without any spec', async () => {
     const { spec: _, ...bare } = aProject();
-    expect((await created(bare)).spec).toEqual({ deletionPolicy: 'Retain' });
+    expect((await created(bare)).spec).toEqual({ deletionPolicy: 'Retain', namespaceLimit: 100 });
     expect((await created(aProject({ networkIsolation: {}, podSecurity: {} }))).spec).toEqual({
       deletionPolicy: 'Retain',
+      namespaceLimit: 100,
       networkIsolation: { enabled: true },
       podSecurity: {}, // a version that is not named leaves the namespace its own
     });
@@ -126,7 +127,7 @@ describe('defaults', () => {
   test('unknown fields are pruned where validation is not strict', async () => {
     const args = ['create', '--validate=ignore', '--dry-run=server', '-o', 'json', '-f', '-'];
     const object = JSON.parse(await hub.kubectl(args, aProject({ colour: 'blue' }))) as { spec: unknown };
-    expect(object.spec).toEqual({ deletionPolicy: 'Retain' });
+    expect(object.spec).toEqual({ deletionPolicy: 'Retain', namespaceLimit: 100 });
   });
 });
 
