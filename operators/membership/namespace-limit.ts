@@ -32,7 +32,7 @@ const NONE: ReadonlySet<string> = new Set();
 
 /** Whether the project operator saw the namespace join the Project of this uid. */
 export function hasJoined({ metadata }: KubeObject, uid: string | undefined): boolean {
-  return uid !== undefined && metadata?.annotations?.[ANNOTATION_PROJECT_UID] === uid;
+  return !!uid && metadata?.annotations?.[ANNOTATION_PROJECT_UID] === uid;
 }
 
 const nameOf = ({ metadata }: KubeObject): string => metadata?.name ?? '';

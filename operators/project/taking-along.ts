@@ -1,5 +1,6 @@
 import { ANNOTATION_PROJECT_UID, type Project } from '#api';
 import { isProtectedNamespace, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
+import { hasJoined } from '../membership/namespace-limit.ts';
 
 /**
  * What a deleted Project with deletionPolicy Delete does with a member: `delete` it, or detach it as `protected`, or
@@ -8,20 +9,20 @@ import { isProtectedNamespace, type MemberNamespace, membershipOf } from '../eng
  */
 export type Fate = 'delete' | 'protected' | 'inDoubt';
 
-export function fateOf({ metadata: project }: Project, { metadata }: MemberNamespace): Fate {
-  const { name = '', annotations, creationTimestamp } = metadata ?? {};
+export function fateOf({ metadata: project }: Project, namespace: MemberNamespace): Fate {
+  const { name = '', creationTimestamp } = namespace.metadata ?? {};
   if (isProtectedNamespace(name)) return 'protected';
-  if (project.uid !== undefined && annotations?.[ANNOTATION_PROJECT_UID] === project.uid) return 'delete';
+  if (hasJoined(namespace, project.uid)) return 'delete';
   return isAfter(creationTimestamp, project.creationTimestamp) ? 'delete' : 'inDoubt';
 }
 
 /** The annotation, where a namespace has it of this Project. */
 export function joinedNote(
   { metadata: project }: Project,
-  { metadata }: MemberNamespace,
+  namespace: MemberNamespace,
 ): Readonly<Record<string, string>> {
   const { uid = '' } = project;
-  return uid !== '' && metadata?.annotations?.[ANNOTATION_PROJECT_UID] === uid ? { [ANNOTATION_PROJECT_UID]: uid } : {};
+  return hasJoined(namespace, uid) ? { [ANNOTATION_PROJECT_UID]: uid } : {};
 }
 
 /** By the stamps of two servers, in whole seconds: the same second is not after. */
