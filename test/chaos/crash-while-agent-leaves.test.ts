@@ -5,6 +5,8 @@ import { agentGoneFromHub, installed, untilInstalled } from '../integration/agen
 import { ClusterHistory } from '../integration/deleted-clusters.ts';
 import { AgentFleet } from '../support/agent-fleet.ts';
 import { agentKubeconfig } from '../support/agents.ts';
+import { crashPoints } from '../support/crash-points.ts';
+import type { Crash } from '../support/crashes.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fleet } from '../support/fleet.ts';
 import { OperatorProcesses } from '../support/operator-process.ts';
@@ -16,10 +18,8 @@ const COUNT = 1;
 /** Of all agents here: each takes over the Leases of the one before at once, as if it were started again. */
 const IDENTITY = 'agent';
 const WITHIN = { timeoutMs: 60_000 };
-/** A hand-back that takes more writes than this does not come to an end. */
-const MOST_WRITES = 80;
-/** One write in so many is tried; all of them with CRASH=all. */
-const EACH = process.env.CRASH === 'all' ? 1 : 6;
+const ALL_MS = 1_800_000;
+const POINTS = crashPoints(6);
 const HANDED_BACK: Picture = { namespaces: alike(COUNT, { member: 'a', objects: [] }), projects: { a: 'gone' } };
 
 let agents: AgentFleet;
@@ -38,7 +38,7 @@ afterAll(async () => {
 }, 60_000);
 
 /** Deletes a Cluster whose agent dies at its n-th write, then lets another one go on, if there is something left of it. */
-async function handBackWithDeathAt(write: number): Promise<'killed' | 'completed'> {
+async function handBackWithDeathAt(write: number): Promise<Crash> {
   const { fleet, edge } = agents;
   const { cluster, agent } = await agents.join({}, IDENTITY);
   const stage = new Stage(fleet, `w${write}`);
@@ -79,16 +79,10 @@ async function shorten({ hub }: Fleet, cleanupTimeout: string): Promise<void> {
 }
 
 test(
-  'an agent killed at its n-th write while it hands its cluster back: another one comes to the same end',
+  `an agent killed at ${POINTS.description} while it hands its cluster back: another one comes to the same end`,
   async () => {
-    let writes = 1 - EACH;
-    let outcome = 'killed';
-    while (outcome === 'killed' && writes < MOST_WRITES) {
-      writes += EACH;
-      outcome = await handBackWithDeathAt(writes);
-    }
-    expect(outcome).toBe('completed');
-    expect(writes).toBeGreaterThanOrEqual(6); // two copies, the labels of their namespace, and what its own end takes
+    // two copies, the labels of their namespace, and what its own end takes
+    expect(await POINTS.untilCompleted(handBackWithDeathAt)).toBeGreaterThanOrEqual(6);
   },
-  MOST_WRITES * WITHIN.timeoutMs,
+  ALL_MS,
 );

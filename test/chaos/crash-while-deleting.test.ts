@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Cluster, ClusterResource, clusterNamespace, ProjectResource } from '#api';
 import { findCondition, Namespaces } from '#runtime';
+import { crashPoints } from '../support/crash-points.ts';
 import { type Crash, untilKilledOrDone } from '../support/crashes.ts';
 import { eventually } from '../support/eventually.ts';
 import { Fleet, startFleet } from '../support/fleet.ts';
@@ -13,14 +14,9 @@ import { Stage } from './stage.ts';
 const COUNT = 2;
 /** For one state to be reached; a namespace takes the controller manager some seconds to delete. */
 const WITHIN = { timeoutMs: 60_000 };
-/** A scenario that takes more writes than this does not come to an end. */
-const MOST_WRITES = 60;
-/**
- * A run takes some ten seconds, so one time round the operators die at each third write, from one that is drawn; with
- * CRASH_EVERY=1 at each.
- */
-const EVERY = Number(process.env.CRASH_EVERY ?? 3);
-const FIRST = 1 + Math.floor(Math.random() * EVERY);
+const SCENARIO_MS = 900_000;
+/** A run takes some ten seconds. */
+const POINTS = crashPoints(3);
 const HANDED_BACK: Picture = { namespaces: alike(COUNT, { member: 'a', objects: [] }), projects: { a: 'gone' } };
 
 let fleet: Fleet;
@@ -146,17 +142,15 @@ async function runWithDeathAt(write: number, scenario: Scenario, run: Run): Prom
   return crash;
 }
 
-describe(`operators killed at a write, each ${EVERY}. from the ${FIRST}., come to the same end when they are started again`, () => {
+describe(`operators killed at ${POINTS.description}, come to the same end when they are started again`, () => {
   test.each(SCENARIOS)(
     '$name',
     async scenario => {
-      let writes = FIRST;
-      let crash: Crash = 'killed';
-      for (; crash === 'killed' && writes < MOST_WRITES; writes += EVERY)
-        crash = await runWithDeathAt(writes, scenario, new Run(`c${SCENARIOS.indexOf(scenario)}-${writes}`));
-      expect(crash).toBe('completed');
+      const writes = await POINTS.untilCompleted(write =>
+        runWithDeathAt(write, scenario, new Run(`c${SCENARIOS.indexOf(scenario)}-${write}`)),
+      );
       expect(writes).toBeGreaterThanOrEqual(scenario.leastWrites);
     },
-    MOST_WRITES * WITHIN.timeoutMs,
+    SCENARIO_MS,
   );
 });
