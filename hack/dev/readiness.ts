@@ -1,6 +1,5 @@
 import type { ControlPlane } from '../control-plane/control-plane.ts';
 import { field, getJson, items } from './answers.ts';
-import { undiscoveredParameters } from './policy-parameters.ts';
 import type { RemoteCluster } from './remote-cluster.ts';
 
 export interface Expected {
@@ -24,7 +23,7 @@ export async function missing({ hub, downstreams, remotes, clusters, operatorsRu
     ...everywhere.map(policiesAreInForce),
     ...remotes.map(remote => remote.missing()),
     ...clusters.map(name => isReady(hub, name)),
-    ...(operatorsRun ? [templatesAreReady(hub), parametersAreFound(hub)] : []),
+    ...(operatorsRun ? [templatesAreReady(hub)] : []),
   ];
   const answers = await Promise.all(checks.map(check => check.catch((cause: unknown) => String(cause))));
   return answers.filter(answer => answer !== undefined);
@@ -51,12 +50,6 @@ async function policiesAreInForce({ name, api }: ControlPlane): Check {
   if (waiting.length === 0) return undefined;
   const names = waiting.map(policy => field(policy, 'metadata', 'name')).join(', ');
   return `${name} has not taken up its admission policies ${names}`;
-}
-
-async function parametersAreFound(hub: ControlPlane): Check {
-  const kinds = await undiscoveredParameters(hub, 'local');
-  if (kinds.length === 0) return undefined;
-  return `${hub.name} has not discovered ${kinds.join(' and ')}, which its admission policies take as parameters`;
 }
 
 /** The RoleTemplates that there are have been looked at, and can be bound. */

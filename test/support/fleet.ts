@@ -2,7 +2,6 @@ import { type Cluster, ClusterResource, clusterNamespace, LABEL_CLUSTER } from '
 import { Client, findCondition, type KubeObject, Namespaces, type ResourceType, Transport } from '#runtime';
 import { type ControlPlane, startControlPlane } from '../../hack/control-plane/control-plane.ts';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
-import { undiscoveredParameters } from '../../hack/dev/policy-parameters.ts';
 import type { OperatorName } from '../../operators/run.ts';
 import { eventually } from './eventually.ts';
 import { credentialsOf, type RunningOperators, type StartOperatorsOptions, startOperators } from './operators.ts';
@@ -92,13 +91,6 @@ export class Fleet {
   async deleteHubNamespace(name: string): Promise<void> {
     const client = adminClient(this.severalKubeconfig());
     try {
-      await eventually(
-        async () => (await undiscoveredParameters(this.hub.controlPlane, this.edge().name)).length === 0,
-        {
-          timeoutMs: 60_000,
-          what: 'an API server of the hub that was started anew has discovered the kinds of ours',
-        },
-      );
       await client.delete(Namespaces, { name });
     } finally {
       await client.transport.close();
