@@ -12,7 +12,7 @@ import { Stage } from './stage.ts';
 
 /** For one state to be reached; a namespace takes the controller manager some seconds to delete. */
 const TIMEOUT_MS = 60_000;
-const SCENARIO_MS = 900_000;
+const SCENARIO_MS = 1_800_000;
 const POINTS = crashPoints(3);
 // by agent those that it does alone: of the others the operator in the hub makes some of the writes
 const SCENARIOS = BY_AGENT ? QUOTA_SCENARIOS : [...SHARING_SCENARIOS, ...QUOTA_SCENARIOS];

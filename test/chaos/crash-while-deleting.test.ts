@@ -14,9 +14,9 @@ import { Stage } from './stage.ts';
 const COUNT = 2;
 /** For one state to be reached; a namespace takes the controller manager some seconds to delete. */
 const WITHIN = { timeoutMs: 60_000 };
-const SCENARIO_MS = 900_000;
+const SCENARIO_MS = 1_800_000;
 /** A run takes some ten seconds. */
-const POINTS = crashPoints(3);
+const POINTS = crashPoints(6);
 const HANDED_BACK: Picture = { namespaces: alike(COUNT, { member: 'a', objects: [] }), projects: { a: 'gone' } };
 
 let fleet: Fleet;

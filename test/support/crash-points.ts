@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import type { Crash } from './crashes.ts';
 
 /** Runs that take more writes than this do not come to an end. */
-const MOST_WRITES = 80;
+const MOST_WRITES = 120;
 
 /** Which writes of a process are tried as its last. */
 export interface CrashPoints {
