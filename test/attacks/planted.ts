@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import type { Client, KubeObject, ResourceType } from '#runtime';
-import { eventually } from '../support/eventually.ts';
+import { eventually, eventuallyPasses } from '../support/eventually.ts';
 import { PodType } from '../support/nodes.ts';
 
 const WITHIN = { timeoutMs: 40_000 };
@@ -20,7 +20,7 @@ interface Workload extends KubeObject {
 interface EventObject extends KubeObject {
   readonly reason?: string;
   readonly count?: number;
-  readonly involvedObject?: { readonly kind?: string };
+  readonly involvedObject?: { readonly kind?: string; readonly name?: string };
 }
 
 const EventType: ResourceType<EventObject> = { ...kind('', 'Event', 'events') } as ResourceType<EventObject>;
@@ -47,7 +47,7 @@ const PLANTS: readonly {
 }[] = [
   {
     type: kind('apps', 'Deployment', 'deployments'),
-    by: 'ReplicaSet',
+    by: 'ReplicaSet of a Deployment',
     spec: { replicas: 1, ...selected('deployed', 'Always') },
     again: { replicas: 2 },
   },
@@ -98,16 +98,20 @@ async function refusals(client: Client, namespace: string): Promise<Map<string, 
   const { items } = await client.list(EventType, { namespace });
   const counts = new Map<string, number>();
   for (const { reason, count = 1, involvedObject } of items) {
-    const by = involvedObject?.kind ?? '';
+    const { kind = '', name = '' } = involvedObject ?? {};
+    const by = name === 'planted' ? kind : `${kind} of a Deployment`;
     if (reason === 'FailedCreate') counts.set(by, (counts.get(by) ?? 0) + count);
   }
   return counts;
 }
 
 async function untilRefused(client: Client, namespace: string, before: ReadonlyMap<string, number>): Promise<void> {
-  const isRefused = async () => {
+  const waiting = async () => {
     const now = await refusals(client, namespace);
-    return PLANTS.every(({ by }) => (now.get(by) ?? 0) > (before.get(by) ?? 0));
+    return PLANTS.filter(({ by }) => (now.get(by) ?? 0) <= (before.get(by) ?? 0)).map(({ by }) => by);
   };
-  await eventually(isRefused, { ...WITHIN, what: `every controller is refused a Pod in ${namespace}` });
+  await eventuallyPasses(async () => expect(await waiting()).toEqual([]), {
+    ...WITHIN,
+    what: `every controller is refused a Pod in ${namespace}`,
+  });
 }
