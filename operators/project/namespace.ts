@@ -163,7 +163,8 @@ function latest({ members }: NamespaceScope, namespace: MemberNamespace): Member
 /**
  * Its project is paused, or unknown: one that is not there was not deleted through its finalizer. What that
  * project gave stays. What others gave goes, since the namespace's own label says that it left them; but their limits are
- * replaced rather than removed, so they stay for a project that is there, as long as theirs is.
+ * replaced rather than removed, so they stay as long as their project does: who may move a namespace to a project that is
+ * not there must not be rid of them.
  */
 async function hold(
   scope: NamespaceScope,
@@ -178,7 +179,7 @@ async function hold(
     const owner = ownerProject(copy.metadata?.labels) ?? '';
     if (owner === projectName) return true;
     const former = plans.project(cluster.name, owner);
-    return !isSharedKind(kind) && project && former && !former.metadata.deletionTimestamp;
+    return !isSharedKind(kind) && former && !former.metadata.deletionTimestamp;
   });
   const keep = new Set(stays.map(({ kind, copy }) => `${kind} ${copy.metadata?.name}`));
   const delivery = { namespace: name, project: projectName, templates: [], prune: true, keep };
