@@ -2,6 +2,7 @@ import { clusterNamespace, isPaused, isReservedNamespace, LABEL_PROJECT, type Pr
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import { formerSecurity, memberSecurity, type SecurityChange, writeSecurity } from '../engagement/own-pod-security.ts';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
@@ -14,7 +15,6 @@ import { bringLabels, NOTHING, wantedBy, withAnnotations } from './labels.ts';
 import { type Members, ownerProject } from './members.ts';
 import type { OutgrownDefaults } from './outgrown-defaults.ts';
 import { kindsOf, type Plans } from './plans.ts';
-import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
 import type { Refusal } from './source.ts';
 import { fateOf, joinedNote, type SeenJoining } from './taking-along.ts';

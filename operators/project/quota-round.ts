@@ -1,9 +1,9 @@
 import { ANNOTATION_QUOTA_REVISION, ownerLabel, type Project } from '#api';
 import { jsonEqual } from '#runtime';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import { type CopyOwner, quotaTemplate, type Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
 import type { Members } from './members.ts';
-import { POLICY_NAME } from './policies.ts';
 import { type Amounts, type Books, deal, type Held, type Lack, sumOf } from './quota.ts';
 import { amountsOf, noneOf, type quotaOf, textOf, type Wanted, wantedBy } from './quota-share.ts';
 import { enforcedOf, uncountedOf, usedOf } from './quota-used.ts';

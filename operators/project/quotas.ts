@@ -10,13 +10,13 @@ import {
   type Result,
 } from '#runtime';
 import { isTerminating, membershipOf } from '../engagement/membership.ts';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import { FINALIZER } from './deletion.ts';
 import type { Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
 import { type Members, ownerProject } from './members.ts';
 import { type Plans, projectsOf } from './plans.ts';
-import { POLICY_NAME } from './policies.ts';
 import type { Amounts, Books } from './quota.ts';
 import { type Ledger, Round, revisionOf, type Shares } from './quota-round.ts';
 import { quotaOf } from './quota-share.ts';
