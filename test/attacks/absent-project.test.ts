@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { LABEL_OWNER, LABEL_PROJECT, ProjectResource, type ProjectSpec } from '#api';
+import { Namespaces } from '#runtime';
 import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
 import { patch } from '../integration/agent-requests.ts';
-import { NAMESPACES } from '../integration/policy-hub.ts';
+import { dryRun, isRefused, NAMESPACES } from '../integration/policy-hub.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
 import { eventuallyPasses } from '../support/eventually.ts';
 import type { Person } from '../support/person.ts';
@@ -41,7 +42,26 @@ const limitsOf = async (namespace: string) => {
 };
 const TIGHT = ['project.tight', 'project.tight', 'project.tight'];
 
-test('who moves a namespace to a project that is not there has no rights in it, and its limits stay', async () => {
+const MANAGES_GHOST = { verb: 'manage-namespaces', group: 'paddock.dev', resource: 'projects', name: 'ghost' };
+
+test('nobody has rights on the name of a project that is not there, and they come back with it', async () => {
+  await fleet.member('tight-0', 'tight');
+  await fleet.until(true, olga, 'update namespaces', 'tight-0');
+
+  await fleet.until(false, olga, MANAGES_GHOST);
+  expect(await olga.may({ ...MANAGES_GHOST, verb: 'create-in-project' })).toBe(false);
+  const move = patch(`${NAMESPACES}/tight-0`, { metadata: { labels: { [LABEL_PROJECT]: 'ghost' } } });
+  isRefused(await olga.send(move), /manage-namespaces on projects.paddock.dev "ghost"/);
+
+  await fleet.project('ghost');
+  await fleet.until(true, olga, MANAGES_GHOST);
+  expect((await olga.send(dryRun(move))).status).toBe(200);
+  await fleet.hub.delete(ProjectResource, { namespace: 'c-edge-1', name: 'ghost' });
+  await fleet.until(false, olga, MANAGES_GHOST);
+});
+
+// as who did it before her rights were taken
+test('in a namespace that moved to a project that is not there nobody has rights, and its limits stay', async () => {
   await fleet.member('tight-1', 'tight');
   await fleet.until(true, olga, 'create pods', 'tight-1');
   await eventuallyPasses(async () => expect(await limitsOf('tight-1')).toEqual(TIGHT), {
@@ -49,8 +69,8 @@ test('who moves a namespace to a project that is not there has no rights in it, 
     what: 'the limits are there',
   });
 
-  const move = patch(`${NAMESPACES}/tight-1`, { metadata: { labels: { [LABEL_PROJECT]: 'ghost' } } });
-  expect((await olga.send(move)).status).toBe(200);
+  const metadata = { labels: { [LABEL_PROJECT]: 'ghost' } };
+  await fleet.downstream.mergePatch(Namespaces, { name: 'tight-1' }, { metadata });
 
   await fleet.until(false, olga, 'create pods', 'tight-1');
   // what is looked at later has been looked at
