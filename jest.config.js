@@ -19,7 +19,7 @@ export default {
       globals: { CONNECTION: 'agent' },
       testMatch: [
         '<rootDir>/test/integration/project-*.test.ts',
-        '<rootDir>/test/attacks/policies-off.test.ts',
+        '<rootDir>/test/attacks/{absent-project,policies-off}.test.ts',
         '<rootDir>/test/chaos/crash-{at-every-write,while-access-changes}.test.ts',
         '<rootDir>/test/integration/rbac-{accounts,bindings,global,templates}.test.ts',
         '<rootDir>/test/attacks/held-bindings.test.ts',

@@ -1,4 +1,13 @@
+import type { ProjectSpec } from '#api';
 import type { ResourceType } from '#runtime';
+
+/** The name of what a project keeps in each of its namespaces: one LimitRange, NetworkPolicy and ResourceQuota. */
+export const POLICY_NAME = 'paddock';
+
+/** Whether a project's namespaces have a NetworkPolicy. */
+export function isIsolated({ networkIsolation }: ProjectSpec): boolean {
+  return networkIsolation !== undefined && networkIsolation.enabled !== false;
+}
 
 export const LimitRanges: ResourceType = {
   group: '',

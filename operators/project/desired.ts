@@ -133,7 +133,7 @@ export function copyOf(object: Source & Partial<PolicySource>): Copy {
     ...(object.type === undefined ? {} : { type: object.type }),
     ...(object.immutable === undefined ? {} : { immutable: object.immutable }),
     digest: contentDigest(object),
-    ...(hard ? { quota: { hard, enforced: Object.keys(status?.hard ?? {}), used: status?.used ?? {} } } : {}),
+    ...(hard ? { quota: { hard, enforced: status?.hard ?? {}, used: status?.used ?? {} } } : {}),
   };
 }
 

@@ -28,8 +28,8 @@ type Figures = Readonly<Record<string, string>>;
 
 export interface QuotaFigures {
   readonly hard: Figures;
-  /** Keys that Kubernetes enforces, since its controller has seen them. */
-  readonly enforced: readonly string[];
+  /** What Kubernetes enforces: what its controller has seen. */
+  readonly enforced: Figures;
   readonly used: Figures;
 }
 

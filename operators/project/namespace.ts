@@ -2,6 +2,7 @@ import { clusterNamespace, isPaused, isReservedNamespace, LABEL_PROJECT, type Pr
 import { type Client, type Cluster, hasFinalizer, Namespaces, type ReconcileContext, type Result } from '#runtime';
 import { isTerminating, type MemberNamespace, membershipOf } from '../engagement/membership.ts';
 import { formerSecurity, memberSecurity, type SecurityChange, writeSecurity } from '../engagement/own-pod-security.ts';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import type { Verdicts } from '../engagement/verdicts.ts';
 import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import type { Conflict, Conflicts } from './conflicts.ts';
@@ -14,7 +15,6 @@ import { bringLabels, NOTHING, wantedBy, withAnnotations } from './labels.ts';
 import { type Members, ownerProject } from './members.ts';
 import type { OutgrownDefaults } from './outgrown-defaults.ts';
 import { kindsOf, type Plans } from './plans.ts';
-import { POLICY_NAME } from './policies.ts';
 import type { Quotas } from './quotas.ts';
 import type { Refusal } from './source.ts';
 import { fateOf, joinedNote, type SeenJoining } from './taking-along.ts';
@@ -163,7 +163,8 @@ function latest({ members }: NamespaceScope, namespace: MemberNamespace): Member
 /**
  * Its project is paused, or unknown: one that is not there was not deleted through its finalizer. What that
  * project gave stays. What others gave goes, since the namespace's own label says that it left them; but their limits are
- * replaced rather than removed, so they stay for a project that is there, as long as theirs is.
+ * replaced rather than removed, so they stay as long as their project does: who may move a namespace to a project that is
+ * not there must not be rid of them.
  */
 async function hold(
   scope: NamespaceScope,
@@ -178,7 +179,7 @@ async function hold(
     const owner = ownerProject(copy.metadata?.labels) ?? '';
     if (owner === projectName) return true;
     const former = plans.project(cluster.name, owner);
-    return !isSharedKind(kind) && project && former && !former.metadata.deletionTimestamp;
+    return !isSharedKind(kind) && former && !former.metadata.deletionTimestamp;
   });
   const keep = new Set(stays.map(({ kind, copy }) => `${kind} ${copy.metadata?.name}`));
   const delivery = { namespace: name, project: projectName, templates: [], prune: true, keep };

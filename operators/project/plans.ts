@@ -1,8 +1,9 @@
 import { clusterNamespace, type Project, parseClusterNamespace } from '#api';
 import { type Informer, keyString } from '#runtime';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import { type CopyOwner, isTemplate, policyTemplate, type Template, templateOf } from './desired.ts';
 import { type GivenKind, POLICY_KINDS, type PolicyKind } from './kinds.ts';
-import { limitRangeSpec, networkPolicySpec, POLICY_NAME } from './policies.ts';
+import { limitRangeSpec, networkPolicySpec } from './policies.ts';
 import { Selected } from './selected.ts';
 import { withinBounds } from './share-bounds.ts';
 import type { SharedObjects } from './shared.ts';

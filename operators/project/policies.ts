@@ -1,8 +1,6 @@
 import { LABEL_PROJECT, type ProjectSpec, SYSTEM_PROJECT } from '#api';
 import { type KubeObject, Quantity } from '#runtime';
-
-/** The name of what a project keeps in each of its namespaces: one LimitRange, NetworkPolicy and ResourceQuota. */
-export const POLICY_NAME = 'paddock';
+import { isIsolated } from '../engagement/policy-kinds.ts';
 
 type Quantities = Readonly<Record<string, string>>;
 
@@ -48,12 +46,9 @@ export function limitRangeSpec({ containerDefaults = {} }: ProjectSpec): LimitRa
  * Lets in who belongs to the project, who belongs to project `system`, and whom the project names; undefined where it is
  * not isolated. The list of those is never empty, which would let in everybody.
  */
-export function networkPolicySpec(
-  project: string,
-  { networkIsolation }: ProjectSpec,
-): NetworkPolicyObject['spec'] | undefined {
-  if (!networkIsolation || networkIsolation.enabled === false) return undefined;
-  const { allowFrom = [] } = networkIsolation;
+export function networkPolicySpec(project: string, spec: ProjectSpec): NetworkPolicyObject['spec'] | undefined {
+  if (!isIsolated(spec)) return undefined;
+  const { allowFrom = [] } = spec.networkIsolation ?? {};
   const named = allowFrom.map(({ project: other, namespaceSelector, cidr }): Peer | undefined => {
     if (other !== undefined) return membersOf(other);
     if (namespaceSelector !== undefined) return { namespaceSelector };

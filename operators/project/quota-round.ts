@@ -1,12 +1,12 @@
 import { ANNOTATION_QUOTA_REVISION, ownerLabel, type Project } from '#api';
 import { jsonEqual } from '#runtime';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import { type CopyOwner, quotaTemplate, type Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
 import type { Members } from './members.ts';
-import { POLICY_NAME } from './policies.ts';
 import { type Amounts, type Books, deal, type Held, type Lack, sumOf } from './quota.ts';
 import { amountsOf, noneOf, type quotaOf, textOf, type Wanted, wantedBy } from './quota-share.ts';
-import { uncountedOf, usedOf } from './quota-used.ts';
+import { enforcedOf, uncountedOf, usedOf } from './quota-used.ts';
 
 export type Ledger = NonNullable<NonNullable<Project['status']>['quota']>;
 
@@ -48,7 +48,7 @@ export class Round {
     project: Project,
     quota: NonNullable<ReturnType<typeof quotaOf>>,
     members: Members,
-    { departing, beyond }: { readonly departing: ReadonlySet<string>; readonly beyond: ReadonlySet<string> },
+    { beyond, ...left }: Pick<Books, 'departing' | 'taken'> & { readonly beyond: ReadonlySet<string> },
   ) {
     const { name = '' } = project.metadata;
     const { hard, share } = quota;
@@ -63,7 +63,7 @@ export class Round {
       .ofOwner('ResourceQuota', ownerLabel('project', name))
       .filter(({ metadata }) => !before || known.has(metadata?.namespace));
     const byNamespace = new Map(objects.map(copy => [copy.metadata?.namespace ?? '', copy]));
-    const books = { ...booksOf(project, byNamespace, hard), departing };
+    const books = { ...booksOf(project, byNamespace, hard), ...left };
     this.#overrides = new Map(
       namespaces.map(({ metadata }) => {
         const { name: namespace = '', annotations } = metadata ?? {};
@@ -136,7 +136,8 @@ function booksOf({ status }: Project, objects: ReadonlyMap<string, Copy>, keys: 
   const held = new Map<string, Held>(
     [...objects].map(([namespace, copy]) => {
       const hard = [...amountsOf(copy.quota?.hard ?? {})].filter(([key]) => keys.has(key));
-      return [namespace, { hard: new Map(hard), revision: revisionOf(copy) }];
+      const figures = copy.quota && { enforced: enforcedOf(copy.quota), used: usedOf(copy.quota) };
+      return [namespace, { hard: new Map(hard), revision: revisionOf(copy), ...figures }];
     }),
   );
   const ledger = namespaces && new Map(Object.entries(namespaces).map(([name, each]) => [name, amountsOf(each)]));

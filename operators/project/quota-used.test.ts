@@ -1,9 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import type { QuotaFigures } from './kinds.ts';
 import { textOf } from './quota-share.ts';
-import { uncountedOf, usedOf } from './quota-used.ts';
+import { excessOf, uncountedOf, usedOf } from './quota-used.ts';
 
-const figures = (used: Record<string, string>, ...enforced: string[]): QuotaFigures => ({ hard: {}, enforced, used });
+const figures = (used: Record<string, string>, ...enforced: string[]): QuotaFigures => ({
+  hard: {},
+  enforced: Object.fromEntries(enforced.map(key => [key, '10'])),
+  used,
+});
 const KEYS = ['pods', 'count/deploymnts.apps'];
 
 describe('keys that a cluster does not count', () => {
@@ -26,4 +30,12 @@ describe('keys that a cluster does not count', () => {
 test('what is used is read key by key: what is no quantity hides no other', () => {
   const used = usedOf(figures({ pods: '3', 'requests.cpu': 'much', secrets: '9'.repeat(60), memory: '1Gi' }));
   expect(textOf(used)).toEqual({ memory: '1Gi', pods: '3' });
+});
+
+test('what is used beyond a ResourceQuota is counted for the keys that it has', () => {
+  const excess = excessOf({
+    hard: { pods: '2', secrets: '9', services: 'many' },
+    used: { pods: '5', secrets: '9', services: '4', configmaps: '7' },
+  });
+  expect(textOf(excess)).toEqual({ pods: '3' });
 });

@@ -107,6 +107,32 @@ describe('what was promised', () => {
     expect(promised(gone)).toEqual({ b: '7' });
   });
 
+  test('is not taken back before Kubernetes holds the namespace to less, and then only as far as it is not used', () => {
+    const given = (figures: Omit<Held, 'hard' | 'revision'>) =>
+      deal(
+        amounts(10),
+        less,
+        books({ ledger: before, held: new Map([['a', { ...held(amounts(3), 1), ...figures }]]) }),
+      );
+
+    expect(promised(given({ enforced: amounts(8), used: amounts(0) }))).toEqual({ a: '8', b: '2' });
+    expect(promised(given({ enforced: amounts(3), used: amounts(3) }))).toEqual({ a: '3', b: '7' });
+    const inUse = given({ enforced: amounts(3), used: amounts(6) });
+    expect(promised(inUse)).toEqual({ a: '6', b: '2' });
+    expect(shares(inUse)).toEqual({ a: '3', b: '2' });
+    expect(inUse.shares.get('a')?.again).toBe(false);
+    // more than was promised was not given by this project
+    expect(promised(given({ enforced: amounts(3), used: amounts(20) }))).toEqual({ a: '8', b: '2' });
+  });
+
+  test('is kept as far as one that left uses more than it has elsewhere', () => {
+    const taken = (pods: number) =>
+      deal(amounts(10), [claim('b', amounts(7))], books({ ledger: before, taken: new Map([['a', amounts(pods)]]) }));
+    expect(promised(taken(5))).toEqual({ a: '5', b: '2' });
+    expect(promised(taken(3))).toEqual({ a: '3', b: '7' });
+    expect(promised(taken(20))).toEqual({ a: '8', b: '2' });
+  });
+
   test('is what is held, where the ledger was lost; what was written into a ResourceQuota by others is not', () => {
     const found = new Map([
       ['a', held(amounts(6), 9)],

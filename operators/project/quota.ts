@@ -20,6 +20,10 @@ export interface Held {
   readonly hard: Amounts;
   /** The ledger's revision when it was written. */
   readonly revision: number | undefined;
+  /** What Kubernetes holds the namespace to: follows {@link hard} a moment later. Without it nothing is known. */
+  readonly enforced?: Amounts;
+  /** What the namespace uses. */
+  readonly used?: Amounts;
 }
 
 export interface Books {
@@ -28,8 +32,13 @@ export interface Books {
   /** Counts the changes of the ledger. */
   readonly revision: number;
   readonly held: ReadonlyMap<string, Held>;
-  /** Who left so lately that what they were promised may still be on its way to them. */
+  /**
+   * Who left so lately that what they were promised may still be on its way to them, and who is Terminating: what was
+   * made there may go on until the namespace is gone.
+   */
   readonly departing?: ReadonlySet<string>;
+  /** What others who left use beyond what they have in their next project. */
+  readonly taken?: ReadonlyMap<string, Amounts>;
 }
 
 /** A share of one key that did not fit. */
@@ -89,11 +98,11 @@ class Table {
   readonly #shares = new Map<string, { hard: Map<string, Quantity>; again: boolean }>();
 
   constructor(hard: Amounts, claims: readonly Claim[], books: Books) {
-    const { ledger, held, departing } = books;
+    const { ledger, held, departing, taken } = books;
     this.#books = books;
     const claiming = new Set(claims.map(({ namespace }) => namespace));
     const known = ledger ? [...ledger.keys()] : [...held.keys()];
-    const isLeaving = (namespace: string) => held.has(namespace) || departing?.has(namespace);
+    const isLeaving = (namespace: string) => [held, departing, taken].some(each => each?.has(namespace));
     this.#leaving = known.filter(namespace => !claiming.has(namespace) && isLeaving(namespace)).slice(0, LEDGER_SIZE);
     const room = LEDGER_SIZE - this.#leaving.length;
     // who is in the ledger stays there
@@ -114,7 +123,7 @@ class Table {
       promised.set(namespace, fits);
       free = free.minus(fits);
     };
-    for (const namespace of this.#leaving) keep(namespace, this.#promised(namespace, key));
+    for (const namespace of this.#leaving) keep(namespace, this.#left(namespace, key));
     for (const claim of this.#claims) keep(claim.namespace, this.#standing(claim, key));
     for (const claim of this.#claims) {
       const { namespace } = claim;
@@ -127,7 +136,8 @@ class Table {
         promised.set(namespace, wanted);
         free = free.minus(more);
       }
-      this.#give(namespace, key, fits ? wanted : has, (promised.get(namespace) ?? has).compare(wanted) > 0);
+      const needed = greater(wanted, this.#used(namespace, key));
+      this.#give(namespace, key, fits ? wanted : has, (promised.get(namespace) ?? has).compare(needed) > 0);
     }
     for (const [namespace, amount] of promised) this.#enter(namespace, key, amount);
     return lacking;
@@ -144,15 +154,33 @@ class Table {
     return amounts?.get(key) ?? Quantity.ZERO;
   }
 
-  /** What is promised and can't be taken back yet: less, once the ResourceQuota was written at less under this ledger. */
+  /** What is promised to one that left: all as long as that may be given or used, then what it took along. */
+  #left(namespace: string, key: string): Quantity {
+    const { held, departing, taken } = this.#books;
+    const promised = this.#promised(namespace, key);
+    if (held.has(namespace) || departing?.has(namespace)) return promised;
+    return lesser(taken?.get(namespace)?.get(key) ?? Quantity.ZERO, promised);
+  }
+
+  #used(namespace: string, key: string): Quantity {
+    return this.#books.held.get(namespace)?.used?.get(key) ?? Quantity.ZERO;
+  }
+
+  /**
+   * What is promised and can't be taken back yet: less, once the ResourceQuota was written at less under this ledger and
+   * Kubernetes holds the namespace to that, but never less than what is used: that stays when a share is lowered.
+   */
   #standing({ namespace, wanted }: Claim, key: string): Quantity {
     const promised = this.#promised(namespace, key);
     const less = wanted?.get(key);
     if (less === undefined || less.compare(promised) >= 0) return promised;
     const held = this.#books.held.get(namespace);
     const isLowered =
-      held !== undefined && held.revision === this.#books.revision && (held.hard.get(key)?.compare(less) ?? 1) <= 0;
-    return isLowered ? less : promised;
+      held !== undefined &&
+      held.revision === this.#books.revision &&
+      (held.hard.get(key)?.compare(less) ?? 1) <= 0 &&
+      (held.enforced?.get(key)?.compare(less) ?? 0) <= 0;
+    return isLowered ? lesser(greater(less, this.#used(namespace, key)), promised) : promised;
   }
 
   #give(namespace: string, key: string, amount: Quantity, again: boolean): void {
@@ -167,6 +195,14 @@ class Table {
     amounts.set(key, amount);
     this.#ledger.set(namespace, amounts);
   }
+}
+
+function lesser(one: Quantity, other: Quantity): Quantity {
+  return one.compare(other) <= 0 ? one : other;
+}
+
+function greater(one: Quantity, other: Quantity): Quantity {
+  return one.compare(other) >= 0 ? one : other;
 }
 
 /** What all namespaces of a ledger have together. */

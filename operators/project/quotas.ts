@@ -10,14 +10,17 @@ import {
   type Result,
 } from '#runtime';
 import { isTerminating, membershipOf } from '../engagement/membership.ts';
+import { POLICY_NAME } from '../engagement/policy-kinds.ts';
 import type { NamespaceLimits } from '../membership/namespace-limits.ts';
 import { FINALIZER } from './deletion.ts';
 import type { Template } from './desired.ts';
 import type { Copy } from './kinds.ts';
 import { type Members, ownerProject } from './members.ts';
 import { type Plans, projectsOf } from './plans.ts';
+import type { Amounts, Books } from './quota.ts';
 import { type Ledger, Round, revisionOf, type Shares } from './quota-round.ts';
 import { quotaOf } from './quota-share.ts';
+import { excessOf } from './quota-used.ts';
 
 export interface QuotasOptions {
   readonly cluster: Cluster;
@@ -152,8 +155,8 @@ export class Quotas {
     }
     members.watch('ResourceQuota');
     if (!members.isRead('ResourceQuota')) return undefined; // dealt out once it is
-    const departing = this.#departing(project);
-    const round = new Round(project, quota, members, { departing, beyond: this.#options.limits.beyond(name) });
+    const left = this.#left(project);
+    const round = new Round(project, quota, members, { ...left, beyond: this.#options.limits.beyond(name) });
     const { ledger } = round;
     if (!jsonEqual(ledger, project.status?.quota)) await this.#write(project, ledger, signal);
     else if (!this.#isInPlace(round) && !(await this.#stands(project, signal))) return { requeueAfterMs: USED_MS };
@@ -162,11 +165,14 @@ export class Quotas {
     for (const [namespace, template] of shares.templates)
       if (!members.isRight(template, namespace)) this.#options.changed(namespace);
     this.#options.dealt(project, shares);
-    return departing.size > 0 ? { requeueAfterMs: DEPARTING_MS } : undefined;
+    return left.departing.size + left.taken.size > 0 ? { requeueAfterMs: DEPARTING_MS } : undefined;
   }
 
-  /** The namespaces of the ledger that left lately. In one that is gone, or going, nothing can be made any more. */
-  #departing({ metadata, status }: Project): ReadonlySet<string> {
+  /**
+   * The namespaces of the ledger that are no members any more. In one that is Terminating nothing can be made, but what
+   * is there goes on as long as it takes to end: a Pod says itself how long it may.
+   */
+  #left({ metadata, status }: Project): Required<Pick<Books, 'departing' | 'taken'>> {
     const { members } = this.#options;
     const { name = '' } = metadata;
     const held = new Set(
@@ -177,14 +183,23 @@ export class Quotas {
     const before = this.#departed.get(name);
     const now = performance.now();
     const since = new Map<string, number>();
+    const departing = new Set<string>();
+    const taken = new Map<string, Amounts>();
     for (const each of Object.keys(status?.quota?.namespaces ?? {})) {
       const namespace = members.namespaces.get({ name: each });
-      const isLeft = namespace && !isTerminating(namespace) && membershipOf(namespace) !== name && !held.has(each);
-      if (isLeft) since.set(each, before?.get(each) ?? now);
+      if (!namespace) continue;
+      if (isTerminating(namespace)) departing.add(each);
+      else if (membershipOf(namespace) !== name && !held.has(each)) since.set(each, before?.get(each) ?? now);
+    }
+    for (const [each, left] of since) {
+      if (now - left < DEPARTING_MS) departing.add(each);
+      const { quota } = members.copy({ kind: 'ResourceQuota', name: POLICY_NAME }, each) ?? {};
+      const excess = quota && excessOf(quota);
+      if (excess && excess.size > 0) taken.set(each, excess);
     }
     if (since.size > 0) this.#departed.set(name, since);
     else this.#departed.delete(name);
-    return new Set([...since].filter(([, left]) => now - left < DEPARTING_MS).map(([each]) => each));
+    return { departing, taken };
   }
 
   /** Every namespace has what it is to have, so nothing will be written. */

@@ -130,7 +130,9 @@ interface AgentScope {
 
 /** What the hub's operator has found out, and tells by the binding. */
 function hear(says: HubSays, binding: RoleTemplateBinding): void {
-  const { deletion, templateDeleted } = told(binding);
+  const { deletion, templateDeleted, projectAbsent } = told(binding);
+  const place = placeOf(binding);
+  if (projectAbsent && place) says.projectGone(place);
   if (deletion === 'clean') says.revoke(binding);
   if (deletion === 'letGo') says.letGo();
   if (templateDeleted) for (const part of says.book.parts(binding.spec.roleTemplateName)) says.templateGone(part);

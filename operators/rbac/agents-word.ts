@@ -37,6 +37,9 @@ const DELETING = 'Deleting';
 /** Set by the hub's operator: a RoleTemplate that the binding names, or inherits by it, was deleted by somebody. */
 const TEMPLATE_DELETED = 'RoleTemplateDeleted';
 
+/** Set by the hub's operator: the Project of the binding does not exist. */
+const PROJECT_ABSENT = 'ProjectAbsent';
+
 /** Reason of `Issued`, where what the token was bound to is not there any more. */
 export const ANCHOR_DELETED = 'AnchorDeleted';
 
@@ -70,6 +73,7 @@ export type Deletion = 'clean' | 'letGo';
 export interface Told {
   readonly deletion: Deletion | undefined;
   readonly templateDeleted: boolean;
+  readonly projectAbsent: boolean;
 }
 
 /** What an agent is told of a ClusterAccess. */
@@ -85,6 +89,7 @@ export function told(binding: RoleTemplateBinding): Told {
   return {
     deletion: deletionTold(binding),
     templateDeleted: isConditionTrue(binding.status?.conditions, TEMPLATE_DELETED),
+    projectAbsent: isConditionTrue(binding.status?.conditions, PROJECT_ABSENT),
   };
 }
 
@@ -101,7 +106,7 @@ function deletionTold({ metadata, status }: RoleTemplateBinding | ClusterAccess)
 }
 
 /** What the hub's operator adds to the conditions, for the agent. */
-export function toTell({ deletion, templateDeleted }: Told): ConditionIntent[] {
+export function toTell({ deletion, templateDeleted, projectAbsent }: Told): ConditionIntent[] {
   const conditions = deletionToTell(deletion);
   if (templateDeleted)
     conditions.push({
@@ -109,6 +114,13 @@ export function toTell({ deletion, templateDeleted }: Told): ConditionIntent[] {
       status: 'True',
       reason: 'Deleted',
       message: 'a RoleTemplate of this binding was deleted: the agent of the cluster takes back what it allowed',
+    });
+  if (projectAbsent)
+    conditions.push({
+      type: PROJECT_ABSENT,
+      status: 'True',
+      reason: 'NotFound',
+      message: 'the Project does not exist: the agent of the cluster takes back the rights on its name',
     });
   return conditions;
 }

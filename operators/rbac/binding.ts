@@ -45,6 +45,8 @@ export interface BindingScope {
   /** uid of the hub's kube-system namespace. */
   readonly hub: () => string;
   readonly now: () => number;
+  /** Asked for a Project that is not in the cache: whether there is none. */
+  readonly unknownProject: (place: Place) => void;
 }
 
 const RETRY_MS = 500;
@@ -113,6 +115,7 @@ async function report(
   signal: AbortSignal,
 ): Promise<Result | undefined> {
   const { says, now } = scope;
+  if (place && isProjectMissing(says, place) && !says.isAbsent(place)) scope.unknownProject(place);
   const side = place && sideOf(scope, binding, place);
   const confirmed = place !== undefined && side?.confirmed === true && scope.hubGrants.isDone(place);
   const found = says.obstacle(binding);
@@ -154,7 +157,7 @@ async function tell(
     reason: 'Uninstalled',
     message: 'RoleTemplateBindings are being uninstalled: what is given stays',
   };
-  const toBeTold: Told = { deletion: 'letGo', templateDeleted: false };
+  const toBeTold: Told = { deletion: 'letGo', templateDeleted: false, projectAbsent: false };
   await writeStatus(scope, binding, { place, confirmed: false, obstacle, toBeTold }, signal);
 }
 
@@ -206,13 +209,21 @@ export async function publish(
 
 /** What only the hub knows, for the agent of the binding's cluster. */
 function wordFor(scope: BindingScope, binding: RoleTemplateBinding, place: Place | undefined): Told {
-  if (!worksByAgent(scope.clusters, place?.cluster)) return { deletion: undefined, templateDeleted: false };
+  if (!worksByAgent(scope.clusters, place?.cluster))
+    return { deletion: undefined, templateDeleted: false, projectAbsent: false };
   const { says } = scope;
   const parts = says.book.parts(binding.spec.roleTemplateName);
   // what was told stands until the template is there again: an operator that has just started does not know it yet
   const isStillTold = told(binding).templateDeleted && parts.some(part => !says.book.get(part));
   const templateDeleted = isStillTold || parts.some(part => says.isGone(part));
-  return { deletion: says.isRevoked(binding) ? 'clean' : undefined, templateDeleted };
+  const isMissing = place !== undefined && isProjectMissing(says, place);
+  const projectAbsent = isMissing && (told(binding).projectAbsent || says.isAbsent(place));
+  return { deletion: says.isRevoked(binding) ? 'clean' : undefined, templateDeleted, projectAbsent };
+}
+
+/** The place is a Project's, of which nothing is known. */
+function isProjectMissing(says: HubSays, place: Place): boolean {
+  return place.project !== undefined && !says.hasProject(place);
 }
 
 /** Its status says of the binding as it is now that it is in force. */

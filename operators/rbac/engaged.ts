@@ -35,7 +35,7 @@ import { BY_NAMESPACE, BY_PROJECT, BY_TEMPLATE, type GrantScope, MARKED, type Ph
 import type { Place } from './grants.ts';
 import { isGuardedTemplate } from './guarded.ts';
 import { type Guards, withheld } from './guards.ts';
-import { reconcileNamespace } from './namespace-grants.ts';
+import { givesAnew, reconcileNamespace } from './namespace-grants.ts';
 import { reconcileProjectRole } from './project-grants.ts';
 import { obstacleOf, type Refusals } from './refusals.ts';
 import type { Change, HubSays } from './says.ts';
@@ -64,8 +64,6 @@ export interface EngagedOptions {
 const BACKOFF_MS = [5, 30_000] as const;
 /** A cluster that enforces its policies is proven within a second or two of its connection. */
 const PROOF_MS = 5_000;
-/** How soon it is asked again whether a namespace has the pod security that its project asks for. */
-const EXPOSED_RETRY_MS = 2_000;
 
 /** The rbac operator's work on one engaged cluster: roles, and who has them where. */
 export class EngagedAccess {
@@ -97,7 +95,14 @@ export class EngagedAccess {
       informer.addIndex(BY_TEMPLATE, templateIndex);
     this.#parts = informers;
     this.#foreignRules = new ForeignRules(cluster, informers.roles);
-    this.#exposure = new Exposure(cluster.name, informers.namespaces, options.says);
+    this.#exposure = new Exposure({
+      cluster: cluster.name,
+      client: cluster.client.as(options.fieldManager),
+      namespaces: informers.namespaces,
+      says: options.says,
+      givesAnew: name => this.#phase === 'granting' && givesAnew(this.#scope, name),
+      lookAgain: name => this.#controller.add(namespaceKey(name)),
+    });
     this.#limits = new NamespaceLimits({
       cluster: cluster.name,
       namespaces: informers.namespaces,
@@ -143,15 +148,17 @@ export class EngagedAccess {
     return this.#options.people;
   }
 
-  /**
-   * What the template in the place waits for: what the cluster refuses, while access is taken away anything, or pod
-   * security.
-   */
+  /** What whoever gets a role in the place waits for: namespaces of it lack what limits them. */
+  exposed(place: Place): Obstacle | undefined {
+    return this.#exposure.obstacle(place);
+  }
+
+  /** What the cluster refuses of the template in the place; while access is taken away, anything. */
   refused(place: Place, template: string): Obstacle | undefined {
     const [keys, holdsUp] = [this.#keysOf(place, template), this.#phase === 'revoking'];
     const { refusals } = this.#options;
     const refused = holdsUp ? refusals.all(keys) : refusals.of(keys);
-    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp }) ?? this.#exposure.obstacle(place);
+    return obstacleOf(refused, { where: `cluster ${place.cluster}`, holdsUp });
   }
 
   /**
@@ -174,6 +181,7 @@ export class EngagedAccess {
     const ends = AbortSignal.any([cluster.signal, stop]);
     const unsubscribe = says.subscribe(change => this.#hubChanged(change));
     cluster.signal.addEventListener('abort', unsubscribe, { once: true });
+    ends.addEventListener('abort', () => this.#exposure.stop(), { once: true });
     this.#limits.follow(ends);
     this.#options.guards.follow(cluster.name, () => this.#addAll(), cluster.signal);
     this.#watch();
@@ -288,10 +296,18 @@ export class EngagedAccess {
     ];
   }
 
+  /** By what is known at this moment who has what in a namespace. */
+  get #scope() {
+    const { cluster, says } = this.#options;
+    return { ...this.#parts, cluster, says, limits: this.#limits };
+  }
+
   async #reconcile(key: string, signal: AbortSignal): Promise<Result | undefined> {
     const { says, cluster, hub, fieldManager, guards, unknownTemplate } = this.#options;
     if (!says.known) return this.#untilKnown.wait(key);
     const grant = parseGrantKey(key);
+    if (grant.kind === 'namespace') await this.#exposure.look(grant.name, signal);
+    // asked for once more without a pause before it is acted on: the namespace may have moved meanwhile
     const isExposed = grant.kind === 'namespace' && this.#exposure.has(grant.name);
     const scope: GrantScope = {
       ...this.#parts,
@@ -310,8 +326,7 @@ export class EngagedAccess {
     else this.#conflicts.delete(key);
     this.#taken.set(key, conflicts);
     setImmediate(() => this.#options.changed(cluster.name, this.#placeOf(grant)));
-    // a label that comes is an event; the spec of the project is none
-    return isExposed && this.#phase === 'granting' ? { requeueAfterMs: EXPOSED_RETRY_MS } : undefined;
+    return undefined;
   }
 
   #placeOf(grant: GrantKey): Place | undefined {

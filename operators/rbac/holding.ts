@@ -1,10 +1,11 @@
-import { ANNOTATION_HUB } from '#api';
+import { ANNOTATION_HUB, LABEL_PROJECT } from '#api';
 import { type Client, jsonEqual, type KubeObject, type ResourceType } from '#runtime';
 import type { BindingObject, RoleObject } from '../engagement/rbac-kinds.ts';
 import { type Conflict, ensure, type Narrowed, narrow, withdraw } from './converge.ts';
 import { type BindingRequest, bindings, type Origin, projectLabel } from './desired.ts';
 import type { GrantScope } from './grant-scope.ts';
-import { holders, remaining, type Share } from './grants.ts';
+import { holders, NO_SHARE, remaining, type Share } from './grants.ts';
+import { merged } from './subjects.ts';
 
 /** Who should have a role in one place, and the bindings that are there. */
 export interface Holding extends Omit<BindingRequest, 'subjects'> {
@@ -25,19 +26,23 @@ export async function hold(scope: HoldingScope, holding: Holding): Promise<Confl
   const { client, says, hub, phase, signal, origin } = scope;
   const { type, share, existing } = holding;
   const ours = existing.filter(binding => isDeletable(binding, hub));
-  const present = existing.flatMap(({ subjects }) => subjects ?? []);
+  const left = (binding: BindingObject) => remaining(shareFor(holding, binding), binding.subjects ?? []);
   if (holding.narrowOnly || !says.book.isReady(holding.template)) {
     const labels = projectLabel(holding.project);
-    await Promise.all(
-      ours.map(binding =>
-        narrowTo(scope, type, binding, { subjects: remaining(share, binding.subjects ?? []), labels }),
-      ),
-    );
+    await Promise.all(ours.map(binding => narrowTo(scope, type, binding, { subjects: left(binding), labels })));
     return [];
   }
-  const subjects = phase === 'granting' ? holders(share, present) : remaining(share, present);
+  const present = merged(existing.flatMap(left));
+  const subjects = phase === 'granting' ? holders(share, present) : present;
   const wanted = bindings(says.book, { ...holding, subjects }, origin);
   return await bring(client, { type, wanted, existing, ours }, signal);
+}
+
+/** Who keeps the role does so where they have it by this project: not in a namespace that has come from another. */
+function shareFor({ share, project }: Holding, { metadata }: BindingObject): Share {
+  const giver = metadata?.labels?.[LABEL_PROJECT];
+  const isOthers = project !== undefined && giver !== undefined && giver !== project;
+  return isOthers ? { ...share, kept: NO_SHARE.kept } : share;
 }
 
 interface Bringing extends Pick<Holding, 'type' | 'existing'> {

@@ -3,6 +3,7 @@ import { Controller, type KubeObject } from '#runtime';
 import { FollowClusters } from '../engagement/follow.ts';
 import { RoleBindings, Roles } from '../engagement/rbac-kinds.ts';
 import type { SetUp } from '../settings.ts';
+import { absentProjectKey, reconcileAbsentProject } from './absent-projects.ts';
 import { reconcileAccess } from './access.ts';
 import { HUB_OBJECTS } from './access-objects.ts';
 import type { AccessScope } from './access-scope.ts';
@@ -71,7 +72,14 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
     recorder: manager.recorder,
     hub: () => hub.uid,
     now: Date.now,
+    unknownProject: place => absentProjects.add(absentProjectKey(place)),
   };
+  const absentProjects = new Controller({
+    name: 'rbac-absent-projects',
+    log,
+    reconcile: (key, context) => reconcileAbsentProject({ client, says, verdicts, hub: () => hub.uid }, key, context),
+    backoffMs: BACKOFF_MS,
+  });
   const bindings = new Controller({
     name: 'rbac-bindings',
     log,
@@ -139,6 +147,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
           afterMs: COUNT_MS,
         });
       says.subscribe(({ place, template }) => {
+        if (place?.project !== undefined && says.isAbsent(place)) inHub(place);
         if (place || template === undefined) return;
         for (const name of new Set([template, ...says.book.inheritors(template)]))
           for (const binding of says.bindingsOf(name)) bindings.add(bindingKey(binding), { afterMs: STATUS_MS });
@@ -160,6 +169,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
         () => {
           hubGrants.start(signal);
           bindings.start(signal);
+          absentProjects.start(signal);
           templates.start(signal);
           accesses.start(signal);
         },
@@ -170,6 +180,7 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
       await Promise.all([
         accesses.stopped(),
         bindings.stopped(),
+        absentProjects.stopped(),
         templates.stopped(),
         hubGrants.stopped(),
         engagements.stopped(),

@@ -4,8 +4,9 @@ import { RoleBindings } from '../engagement/rbac-kinds.ts';
 import type { Conflict } from './converge.ts';
 import { boundRole, roleName, templateOf } from './desired.ts';
 import { BY_NAMESPACE, type GrantScope } from './grant-scope.ts';
-import { NO_SHARE } from './grants.ts';
+import { NO_SHARE, type Place } from './grants.ts';
 import { hold } from './holding.ts';
+import { subjectKey } from './subjects.ts';
 import { phaseOf } from './template-grants.ts';
 
 /**
@@ -14,12 +15,11 @@ import { phaseOf } from './template-grants.ts';
  */
 export async function reconcileNamespace(scope: GrantScope, namespace: string): Promise<Conflict[]> {
   if (isReservedNamespace(namespace)) return [];
-  const { says, cluster, hub, bindings, limits, namespaces } = scope;
+  const { says, cluster, hub, bindings, namespaces } = scope;
   const object = namespaces.get({ name: namespace });
   if (!object) return [];
   const project = membershipOf(object);
-  const isServed = project !== undefined && !limits.beyond(project).has(namespace);
-  const place = isServed ? { cluster: cluster.name, project } : undefined;
+  const place = servedBy(scope, namespace);
   const existing = bindings.byIndex(BY_NAMESPACE, namespace).filter(binding => templateOf(binding) !== undefined);
   const templates = new Set([
     ...existing.map(binding => templateOf(binding) ?? ''),
@@ -45,4 +45,28 @@ export async function reconcileNamespace(scope: GrantScope, namespace: string): 
     ),
   );
   return held.flat();
+}
+
+type Known = Pick<GrantScope, 'says' | 'cluster' | 'bindings' | 'limits' | 'namespaces'>;
+
+/** Whether somebody is to be given a role in the namespace who does not have it there. */
+export function givesAnew(scope: Known, namespace: string): boolean {
+  const { says, bindings } = scope;
+  const place = servedBy(scope, namespace);
+  if (!place) return false;
+  const existing = bindings.byIndex(BY_NAMESPACE, namespace);
+  return says.templatesIn(place).some(template => {
+    const present = existing
+      .filter(binding => templateOf(binding) === template)
+      .flatMap(({ subjects = [] }) => subjects);
+    const have = new Set(present.map(subjectKey));
+    return says.share(place, template).granted.some(subject => !have.has(subjectKey(subject)));
+  });
+}
+
+/** By whose bindings people have roles in the namespace; undefined where nobody has. */
+function servedBy({ cluster, limits, namespaces }: Known, namespace: string): Place | undefined {
+  const project = membershipOf(namespaces.get({ name: namespace }));
+  if (project === undefined || limits.beyond(project).has(namespace)) return undefined;
+  return { cluster: cluster.name, project };
 }

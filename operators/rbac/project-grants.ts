@@ -2,7 +2,7 @@ import { type BindingObject, ClusterRoleBindings, ClusterRoles, type RoleObject 
 import { type Conflict, ensure } from './converge.ts';
 import { type Origin, projectRole, projectRoleName } from './desired.ts';
 import { BY_TEMPLATE, type GrantScope } from './grant-scope.ts';
-import type { Share } from './grants.ts';
+import { NO_SHARE, type Share } from './grants.ts';
 import { narrowedRules } from './guarded.ts';
 import { drop, hold } from './holding.ts';
 
@@ -10,13 +10,15 @@ import { drop, hold } from './holding.ts';
 export async function reconcileProjectRole(scope: GrantScope, template: string, project: string): Promise<Conflict[]> {
   const { says, cluster, hub, isProven } = scope;
   const origin = { cluster: cluster.name, hub };
+  const place = { cluster: cluster.name, project };
   return await holdOwnRole(
     { ...scope, origin, phase: isProven ? scope.phase : 'revoking' },
     {
       template,
       base: projectRoleName(template, project),
       role: projectRole(says.book, template, project, origin),
-      share: says.share({ cluster: cluster.name, project }, template),
+      // of a Project that is not there people keep what they have in its namespaces, and have nothing on its name
+      share: says.isAbsent(place) ? NO_SHARE : says.share(place, template),
     },
   );
 }

@@ -71,6 +71,7 @@ export const REVOCATION_FAILED = 'RevocationFailed';
 export const GRANT_FAILED = 'GrantFailed';
 /** Of the same: a namespace does not hold down yet who would have a role in it. */
 export const POD_SECURITY_MISSING = 'PodSecurityMissing';
+export const LIMITS_MISSING = 'LimitsMissing';
 
 /** Why a binding is not confirmed, for people; `holdsUp` where nothing is given before it is done. */
 export function obstacleOf(

@@ -40,6 +40,8 @@ export class HubSays {
   readonly #revoked = new Set<string>();
   /** Templates that do not exist, which was read from the server. */
   readonly #gone = new Set<string>();
+  /** Places whose Project does not exist, which was read from the server. */
+  readonly #absent = new Set<string>();
   #book: TemplateBook | undefined;
 
   constructor({ templates, bindings, projects, installed }: Sources) {
@@ -163,6 +165,18 @@ export class HubSays {
     return this.projects.get(keyString({ namespace: clusterNamespace(cluster), name }));
   }
 
+  /** The place's Project does not exist, which was read from the server. */
+  isAbsent(place: Place): boolean {
+    return this.#absent.has(placeKey(place));
+  }
+
+  /** There is no such Project: nobody has rights on its name until there is one. */
+  projectGone(place: Place): void {
+    if (this.isAbsent(place) || this.hasProject(place)) return;
+    this.#absent.add(placeKey(place));
+    this.#emit({ place });
+  }
+
   /** Somebody deleted the template, which was read from the server. */
   isGone(name: string): boolean {
     return this.#gone.has(name);
@@ -252,7 +266,9 @@ export class HubSays {
 
   #projectChanged({ metadata }: Project): void {
     const cluster = parseClusterNamespace(metadata.namespace ?? '') ?? '';
-    this.#emit({ place: { cluster, project: metadata.name ?? '' } });
+    const place = { cluster, project: metadata.name ?? '' };
+    if (this.hasProject(place)) this.#absent.delete(placeKey(place));
+    this.#emit({ place });
   }
 
   #tell(binding: RoleTemplateBinding): void {

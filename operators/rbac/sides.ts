@@ -40,10 +40,12 @@ export function engagedSide(engaged: EngagedAccess, binding: RoleTemplateBinding
   const withheld = binding.metadata.deletionTimestamp ? undefined : engaged.withheld(binding);
   // said once all is done that may be: what was to be taken has been taken
   const why = done ? withheld?.obstacle : undefined;
+  // who is to lose a role waits for nothing
+  const exposed = binding.metadata.deletionTimestamp ? undefined : engaged.exposed(place);
   return {
-    confirmed: done && (!withheld || why !== undefined),
+    confirmed: done && !exposed && (!withheld || why !== undefined),
     obstacle: conflicting ?? why,
-    refused: engaged.refused(place, role) ?? engaged.people.refused(binding),
+    refused: engaged.refused(place, role) ?? exposed ?? engaged.people.refused(binding),
     foreignRules: engaged.foreignRules(role),
   };
 }

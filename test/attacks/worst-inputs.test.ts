@@ -27,7 +27,7 @@ import { LeaveOutError, parseLeaveOut } from '../../operators/project/left-out.t
 import { OverrideError, parseOverride } from '../../operators/project/quota-override.ts';
 import { revisionOf } from '../../operators/project/quota-round.ts';
 import { amountsOf, wantedBy } from '../../operators/project/quota-share.ts';
-import { uncountedOf, usedOf } from '../../operators/project/quota-used.ts';
+import { enforcedOf, excessOf, uncountedOf, usedOf } from '../../operators/project/quota-used.ts';
 import { keptOf } from '../../operators/project/source.ts';
 import { WORST_INPUTS } from './worst-inputs.ts';
 
@@ -65,8 +65,8 @@ const PARSERS: readonly Parser[] = [
     name: 'what is used of a quota',
     parse: text =>
       [text]
-        .map(used => ({ hard: {}, enforced: [text], used: { [text]: used } }))
-        .map(each => [usedOf(each), uncountedOf([each], [text])]),
+        .map(used => ({ hard: { [text]: '1' }, enforced: { [text]: used }, used: { [text]: used } }))
+        .map(each => [usedOf(each), enforcedOf(each), excessOf(each), uncountedOf([each], [text])]),
   },
   { name: 'the annotation of keys left out', parse: text => parseLeaveOut(text), throws: LeaveOutError },
   {
