@@ -140,14 +140,16 @@ test('a namespace that moves to a project that does not exist keeps its levels, 
   const { namespace } = await given('ahead');
   await relabel(namespace, 'later');
   await fleet.until(false, olga, 'create pods', namespace);
-  await eventuallyPasses(async () => expect(await limitsIn(namespace)).toEqual([]), {
-    ...WITHIN,
-    what: `the limits of ${namespace} are gone`,
-  });
+  // there is nothing yet that would take the place of these
+  expect(await limitsIn(namespace)).toEqual(LIMITS.map(() => 'project.tight-ahead'));
   await fleet.project('later', [], { podSecurity: { enforce: 'privileged' } });
   await namespaceThat(fleet.downstream, namespace, ({ metadata }) => {
     expect(metadata?.labels?.team).toBeUndefined();
     expect(metadata?.labels).toMatchObject(IN_FORCE);
+  });
+  await eventuallyPasses(async () => expect(await limitsIn(namespace)).toEqual([]), {
+    ...WITHIN,
+    what: `the limits of ${namespace} are gone`,
   });
   await yieldsNothing(fleet.downstream, namespace);
 });
