@@ -63,7 +63,12 @@ export function memberNamespaces(cluster: Cluster): Informer<MemberNamespace> {
   return namespaces;
 }
 
+/** The namespaces that name the project, also those on their way out, of {@link memberNamespaces}. */
+export function namespacesOf(namespaces: Informer<MemberNamespace>, project: string): MemberNamespace[] {
+  return namespaces.byIndex(BY_PROJECT, project);
+}
+
 /** The namespaces that name the project and are not on their way out, of {@link memberNamespaces}. */
 export function membersOf(namespaces: Informer<MemberNamespace>, project: string): MemberNamespace[] {
-  return namespaces.byIndex(BY_PROJECT, project).filter(namespace => !isTerminating(namespace));
+  return namespacesOf(namespaces, project).filter(namespace => !isTerminating(namespace));
 }
