@@ -1,5 +1,6 @@
 import { isReservedNamespace, LABEL_PROJECT } from '#api';
 import { type Cluster, type Informer, type KubeObject, Namespaces, type ResourceType } from '#runtime';
+import { boundedFields } from './bounded-fields.ts';
 import {
   type AppliedFields,
   appliedFields,
@@ -39,15 +40,30 @@ export function isProtectedNamespace(name: string): boolean {
 
 /** Keeps of a namespace its metadata and which labels and annotations are ours. */
 export function memberNamespaceOf(object: KubeObject): MemberNamespace {
-  const { managedFields: _fields, annotations, ...metadata } = object.metadata ?? {};
+  const {
+    managedFields: _fields,
+    ownerReferences: _owners,
+    finalizers: _finalizers,
+    annotations,
+    labels,
+    ...metadata
+  } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
   const fields = PROJECT_MANAGERS.map(manager => ({ manager, ...appliedFields(object, manager) })).filter(
     each => each.labels.length + each.annotations.length > 0,
   );
   const defaultLabel = defaultLabelOf(object);
+  const applied: AppliedFields = {
+    labels: fields.flatMap(each => each.labels),
+    annotations: fields.flatMap(each => each.annotations),
+  };
   return {
-    metadata: { ...metadata, annotations: kept },
-    applied: { labels: fields.flatMap(each => each.labels), annotations: fields.flatMap(each => each.annotations) },
+    metadata: {
+      ...metadata,
+      ...(labels ? { labels: boundedFields(labels, applied.labels) } : {}),
+      annotations: boundedFields(kept, applied.annotations),
+    },
+    applied,
     appliedBy: fields.map(({ manager }) => manager),
     ...(defaultLabel ? { defaultLabel } : {}),
   };
@@ -63,7 +79,12 @@ export function memberNamespaces(cluster: Cluster): Informer<MemberNamespace> {
   return namespaces;
 }
 
+/** The namespaces that name the project, also those on their way out, of {@link memberNamespaces}. */
+export function namespacesOf(namespaces: Informer<MemberNamespace>, project: string): MemberNamespace[] {
+  return namespaces.byIndex(BY_PROJECT, project);
+}
+
 /** The namespaces that name the project and are not on their way out, of {@link memberNamespaces}. */
 export function membersOf(namespaces: Informer<MemberNamespace>, project: string): MemberNamespace[] {
-  return namespaces.byIndex(BY_PROJECT, project).filter(namespace => !isTerminating(namespace));
+  return namespacesOf(namespaces, project).filter(namespace => !isTerminating(namespace));
 }

@@ -1,6 +1,12 @@
 import { clusterNamespace, type Project } from '#api';
 import { type Informer, keyString, type Watched } from '#runtime';
-import { isTerminating, type MemberNamespace, membershipOf, membersOf } from '../engagement/membership.ts';
+import {
+  isTerminating,
+  type MemberNamespace,
+  membershipOf,
+  membersOf,
+  namespacesOf,
+} from '../engagement/membership.ts';
 import { beyondLimit, hasJoined, namespaceLimitOf } from './namespace-limit.ts';
 
 export interface NamespaceLimitsOptions {
@@ -83,7 +89,9 @@ export class NamespaceLimits {
     const { namespaces, changed } = this.#options;
     const project = this.#project(name);
     const members = membersOf(namespaces, name);
-    this.#setFull(name, project && members.length >= namespaceLimitOf(project) ? namespaceLimitOf(project) : undefined);
+    // one on its way out counts until it is gone: a finalizer keeps it for as long as somebody likes
+    const count = namespacesOf(namespaces, name).length;
+    this.#setFull(name, project && count >= namespaceLimitOf(project) ? namespaceLimitOf(project) : undefined);
     const [before, now] = [this.beyond(name), project ? beyondLimit(members, project) : NONE];
     if (now.size > 0) this.#beyond.set(name, now);
     else this.#beyond.delete(name);

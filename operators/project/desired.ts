@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { ANNOTATION_QUOTA_REVISION, marks } from '#api';
 import { type JsonPatchOperation, jsonEqual, type LabelSelector, parseSelector } from '#runtime';
+import { boundedFields } from '../engagement/bounded-fields.ts';
 import type { Copy, GivenKind, PolicyKind, PolicySource, SharedKind, Source } from './kinds.ts';
 import type { IsLeftOut } from './left-out.ts';
 import { isRefusal, type Refusal, sharingOf } from './source.ts';
@@ -125,11 +126,22 @@ export function correctionOf(copy: Copy, template: Template): Correction | undef
 
 /** Reduces an object of a member namespace to what is kept of it. */
 export function copyOf(object: Source & Partial<PolicySource>): Copy {
-  const { managedFields: _managed, annotations, ...metadata } = object.metadata ?? {};
+  const {
+    managedFields: _managed,
+    ownerReferences: _owners,
+    finalizers: _finalizers,
+    annotations,
+    labels,
+    ...metadata
+  } = object.metadata ?? {};
   const { 'kubectl.kubernetes.io/last-applied-configuration': _applied, ...kept } = annotations ?? {};
   const { spec: { hard } = {}, status } = object;
   return {
-    metadata: { ...metadata, annotations: kept },
+    metadata: {
+      ...metadata,
+      ...(labels ? { labels: boundedFields(labels) } : {}),
+      annotations: boundedFields(kept),
+    },
     ...(object.type === undefined ? {} : { type: object.type }),
     ...(object.immutable === undefined ? {} : { immutable: object.immutable }),
     digest: contentDigest(object),

@@ -1,5 +1,6 @@
 import { ANNOTATION_LEAVE_OUT, ANNOTATION_NAMESPACES } from '#api';
 import { dropBookkeeping, errorMessage, type LabelSelector, SELECTOR_BOUNDS, SelectorCache } from '#runtime';
+import { beyondFields, isBeyondFields, MOST_FIELDS } from '../engagement/bounded-fields.ts';
 import type { SharedKind, Source } from './kinds.ts';
 import { type IsLeftOut, LEAVE_OUT_LENGTH, leftOutOf } from './left-out.ts';
 
@@ -39,6 +40,10 @@ export function sharingOf(kind: SharedKind, source: Source): Sharing | Refusal {
   const { name = '', annotations } = source.metadata ?? {};
   const refused = refusedAs(kind, name, source.type);
   if (refused !== undefined) return { kind, name, reason: 'Refused', message: refused };
+  if (hasTooMany(source)) {
+    const message = `more than ${MOST_FIELDS} labels, or annotations; copies that exist stay as they are`;
+    return { kind, name, reason: 'TooMany', message };
+  }
   const invalid = (reason: Refusal['reason'], annotation: string, error: unknown): Refusal => {
     const message = `annotation ${annotation}: ${errorMessage(error)}; copies that exist stay as they are`;
     return { kind, name, reason, message };
@@ -64,11 +69,16 @@ export function keptOf(kind: SharedKind): (object: Source) => Source {
   return object => {
     const { type, immutable, data, binaryData, metadata } = dropBookkeeping(object);
     const { ownerReferences: _owners, finalizers: _finalizers, annotations, labels, ...identity } = metadata ?? {};
-    const bounded = boundAnnotations(annotations);
     const own: Pick<Source, 'type' | 'immutable'> = {
       ...(type === undefined ? {} : { type }),
       ...(immutable === undefined ? {} : { immutable }),
     };
+    if (hasTooMany({ metadata: { labels, annotations } } as Source))
+      return {
+        metadata: { ...identity, labels: beyondFields(labels), annotations: beyondFields(annotations) },
+        ...own,
+      };
+    const bounded = boundAnnotations(annotations);
     const whole: Source = {
       metadata: { ...identity, ...(labels ? { labels } : {}), ...(bounded ? { annotations: bounded } : {}) },
       ...own,
@@ -83,6 +93,10 @@ export function keptOf(kind: SharedKind): (object: Source) => Source {
 
 export function isRefusal(result: object | Refusal): result is Refusal {
   return 'reason' in result;
+}
+
+function hasTooMany({ metadata }: Source): boolean {
+  return isBeyondFields(metadata?.labels) || isBeyondFields(metadata?.annotations);
 }
 
 function refusedAs(kind: SharedKind, name: string, type: string | undefined): string | undefined {

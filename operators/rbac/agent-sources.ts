@@ -12,7 +12,7 @@ import {
 import { type Cluster, type Watched, WatchedTogether } from '#runtime';
 import { hasHome } from '../engagement/project-home.ts';
 import { InstalledAsTold } from './installed.ts';
-import type { Sources } from './sources.ts';
+import { type Sources, WHAT_IT_GIVES } from './sources.ts';
 
 /** What an agent may read of it: its cluster's namespace in the hub, and those of its projects, each by itself. */
 export function agentSources(
@@ -22,9 +22,12 @@ export function agentSources(
 ): Sources {
   const namespace = clusterNamespace(cluster);
   const bindings = new WatchedTogether<RoleTemplateBinding>();
-  bindings.add(cache.informer(RoleTemplateBindingResource, { namespace }));
+  bindings.add(cache.informer(RoleTemplateBindingResource, { namespace, ...WHAT_IT_GIVES }));
   const projects = cache.informer(ProjectResource, { namespace });
-  const homeOf = ({ metadata }: Project) => ({ namespace: projectNamespace(cluster, metadata.name ?? '') });
+  const homeOf = ({ metadata }: Project) => ({
+    namespace: projectNamespace(cluster, metadata.name ?? ''),
+    ...WHAT_IT_GIVES,
+  });
   projects.subscribe({
     applied: project => {
       if (hasHome(project)) bindings.add(cache.informer(RoleTemplateBindingResource, homeOf(project)));

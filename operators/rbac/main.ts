@@ -148,6 +148,10 @@ export const setUpRbac: SetUp = ({ manager, hubCredentials, transport }) => {
         });
       says.subscribe(({ place, template }) => {
         if (place?.project !== undefined && says.isAbsent(place)) inHub(place);
+        // of all bindings there, one that did not fit may fit now
+        if (place && template === undefined)
+          for (const binding of says.bindingsIn(place.cluster, place))
+            bindings.add(bindingKey(binding), { afterMs: STATUS_MS });
         if (place || template === undefined) return;
         for (const name of new Set([template, ...says.book.inheritors(template)]))
           for (const binding of says.bindingsOf(name)) bindings.add(bindingKey(binding), { afterMs: STATUS_MS });

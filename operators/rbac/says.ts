@@ -10,6 +10,7 @@ import { keyOf, keyString, type Watched } from '#runtime';
 import { isGlobal, type Place, placeOf, type Share, type Standing, shareOf, standingOf } from './grants.ts';
 import type { Installed } from './installed.ts';
 import type { Sources } from './sources.ts';
+import { SubjectBounds, tooManySubjects } from './subject-bounds.ts';
 import { TemplateBook } from './templates.ts';
 import { KnownSignal } from './until-known.ts';
 
@@ -34,6 +35,7 @@ export class HubSays {
   readonly bindings: Watched<RoleTemplateBinding>;
   readonly projects: Watched<Project>;
   readonly #kind: Installed;
+  readonly #bounds: SubjectBounds;
   readonly #subscribers = new Set<(change: Change) => void>();
   readonly #whenKnown = new KnownSignal(() => this.known);
   /** Keys and uids of bindings that somebody deleted, which was read from the server. */
@@ -49,6 +51,7 @@ export class HubSays {
     this.bindings = bindings;
     this.projects = projects;
     this.#kind = installed.bindings;
+    this.#bounds = new SubjectBounds(bindings);
     this.bindings.addIndex(BY_PLACE, binding => placeKeys(placeOf(binding)));
     this.bindings.addIndex(BY_OWNER, ({ metadata }) => [metadata.annotations?.[ANNOTATION_OWNER_UID] ?? '']);
     this.bindings.addIndex(BY_CLUSTER, binding => [isGlobal(binding) ? GLOBAL : (placeOf(binding)?.cluster ?? GLOBAL)]);
@@ -153,7 +156,7 @@ export class HubSays {
         reason: 'ProjectNotFound',
         message: `Project ${clusterNamespace(place.cluster)}/${place.project} does not exist: create it, or delete this binding`,
       };
-    return undefined;
+    return this.#bounds.isBeyond(binding) ? tooManySubjects(binding) : undefined;
   }
 
   /** The place's Project is there, be it that it is being deleted. */
@@ -224,7 +227,7 @@ export class HubSays {
     this.bindings.subscribe({
       known,
       applied: (binding, old) => {
-        if (!old || matters(binding, old)) this.#tell(binding);
+        if (!old || matters(binding, old)) this.#tell(binding, old);
       },
       deleted: binding => {
         this.#revoked.delete(binding.metadata.uid ?? '');
@@ -271,9 +274,11 @@ export class HubSays {
     this.#emit({ place });
   }
 
-  #tell(binding: RoleTemplateBinding): void {
+  #tell(binding: RoleTemplateBinding, old?: RoleTemplateBinding): void {
     const place = placeOf(binding);
-    if (place) this.#emit({ place, template: binding.spec.roleTemplateName });
+    if (!place) return;
+    const template = binding.spec.roleTemplateName;
+    this.#emit(this.#bounds.concernsOthers(binding, old) ? { place } : { place, template });
   }
 
   #emit(change: Change): void {

@@ -11,6 +11,7 @@ import {
   RoleTemplateResource,
 } from '#api';
 import type { Cluster, Watched } from '#runtime';
+import { boundedMetadata } from '../engagement/bounded-fields.ts';
 import { type Installed, InstalledKind } from './installed.ts';
 
 /** Where it is read from who may do what. */
@@ -24,12 +25,17 @@ export interface Sources {
   readonly installed: { readonly bindings: Installed; readonly accesses: Installed };
 }
 
+/** Of a binding, which people of projects write. */
+export const WHAT_IT_GIVES = {
+  transform: { name: 'bounded', apply: boundedMetadata<RoleTemplateBinding> },
+} as const;
+
 /** Everything in the hub, for its own operator. */
 export function hubSources(hub: Cluster): Sources {
   const { cache } = hub;
   return {
     templates: cache.informer(RoleTemplateResource),
-    bindings: cache.informer(RoleTemplateBindingResource),
+    bindings: cache.informer(RoleTemplateBindingResource, WHAT_IT_GIVES),
     projects: cache.informer(ProjectResource),
     accesses: cache.informer(ClusterAccessResource),
     clusters: cache.informer(ClusterResource),

@@ -90,6 +90,25 @@ test('a project that is full takes no more', async () => {
   );
 });
 
+// A member without the right to delete has one collected as garbage; a finalizer keeps it, and all that is on it.
+test('a project is as full of namespaces that are on their way out, which somebody keeps there', async () => {
+  await fleet.bind('mel', 'project-member', [user('mel')], { project: 'small' });
+  const mel = fleet.person('mel');
+  await fleet.until(true, mel, 'create namespaces');
+  await fleet.downstream.delete(Namespaces, { name: 'small-2' });
+  await untilAnswered(201);
+  const kept = { name: 'small-kept', labels: { [LABEL_PROJECT]: 'small' }, finalizers: ['example.com/hold'] };
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'Namespace', name: 'none', uid: 'none' }];
+  expect((await mel.send(post(NAMESPACES, { metadata: { ...kept, ownerReferences } }))).status).toBe(201);
+  const isGoing = async () => (await fleet.downstream.get(Namespaces, { name: kept.name })).metadata?.deletionTimestamp;
+  await eventually(isGoing, { ...WITHIN, what: 'the namespace is collected as garbage' });
+  await untilAnswered(422, 5_000);
+  await fleet.downstream.mergePatch(Namespaces, { name: kept.name }, { metadata: { finalizers: null } });
+  await untilAnswered(201);
+  expect((await olga.send(creates('small-2'))).status).toBe(201);
+  await untilAnswered(422, 5_000);
+});
+
 test('a raised limit takes one more, a lowered one takes rights and copies from the last and no limits', async () => {
   await limit(3);
   await untilAnswered(201);
