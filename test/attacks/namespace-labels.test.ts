@@ -5,7 +5,7 @@ import { dryRun, isAccepted, NAMESPACES } from '../integration/policy-hub.ts';
 import { user } from '../support/access-fleet.ts';
 import type { Site } from '../support/fleet.ts';
 import type { Person } from '../support/person.ts';
-import { adminOf, asAdmin, isGuarded, isStopped } from './guard.ts';
+import { adminOf, givePlain, isGuarded, isStopped } from './guard.ts';
 import { type PeopledCluster, startPeopledCluster } from './peopled-cluster.ts';
 
 const GUARDS = ['paddock-namespace-limits'];
@@ -81,12 +81,8 @@ test.each([...LABELS.map(key => ['labels', key] as const), ...ANNOTATIONS.map(ke
 // as the controller of OpenShift does, which is no administrator
 test('who gives namespaces their ids, and has no right by a project, gives them to those of projects', async () => {
   const allocator = cluster.fleet.person('allocator');
-  const rbac = '/apis/rbac.authorization.k8s.io/v1';
   const rules = [{ apiGroups: [''], resources: ['namespaces'], verbs: ['get', 'patch', 'update'] }];
-  await asAdmin(edge, post(`${rbac}/clusterroles`, { metadata: { name: 'allocator' }, rules }));
-  const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'allocator' };
-  const subjects = [{ kind: 'User', name: allocator.name, apiGroup: 'rbac.authorization.k8s.io' }];
-  await asAdmin(edge, post(`${rbac}/clusterrolebindings`, { metadata: { name: 'allocator' }, roleRef, subjects }));
+  await givePlain(edge, allocator.name, rules);
   await cluster.fleet.until(true, allocator, 'patch namespaces');
   const annotations = { 'openshift.io/sa.scc.uid-range': '1000/10' };
   isAccepted(await allocator.send(dryRun(patch(`${NAMESPACES}/blue-1`, { metadata: { annotations } }))));
