@@ -16,6 +16,7 @@ export { isLoopback, type ServingOptions } from './health.ts';
 export { Informer } from './informer.ts';
 export type { AppliedContext, InformerHandler } from './informer-options.ts';
 export { LeaderElection, type LeaderElectionOptions, type Lease, type Renewal, writtenAfter } from './leader.ts';
+export { Limiter } from './limiter.ts';
 export { createLogger, type Logger, silentLogger } from './log.ts';
 export { Manager, type ManagerOptions, type Runnable } from './manager.ts';
 export { returnMemory, shareSmallBlocks } from './memory.ts';

@@ -15,12 +15,14 @@ import { copyOf, correctionOf, type Template } from './desired.ts';
 import type { FormerGrants } from './former-grants.ts';
 import { type Copy, CopyTypes, type GivenKind, GivenTypes, isSharedKind } from './kinds.ts';
 import { isFullyMarked, type Members } from './members.ts';
+import type { Places } from './places.ts';
 
 export interface DeliveryContext {
   readonly client: Client;
   readonly members: Members;
   readonly conflicts: Conflicts;
   readonly formerGrants: FormerGrants;
+  readonly places: Places;
   /** uid of the hub's kube-system namespace. */
   readonly hub: string;
   readonly signal: AbortSignal;
@@ -53,7 +55,7 @@ export interface Delivered {
  */
 export async function deliver(context: DeliveryContext, delivery: Delivery): Promise<Delivered> {
   const { namespace, project, templates } = delivery;
-  const { members, formerGrants, signal } = context;
+  const { members, formerGrants, places, signal } = context;
   const errors: unknown[] = [];
   const conflicts: Conflict[] = [];
   const all = async (work: readonly Promise<Conflict | undefined>[]) => {
@@ -64,8 +66,13 @@ export async function deliver(context: DeliveryContext, delivery: Delivery): Pro
     for (const conflict of await Promise.all(work.map(each => each.catch(failed))))
       if (conflict) conflicts.push(conflict);
   };
-  const serving = (wanted: readonly Template[]) => all(wanted.map(template => serve(context, template, namespace)));
-  const removing = (given: readonly Given[]) => all(given.map(({ kind, copy }) => remove(context, kind, copy)));
+  /** Limits at once; what is shared, of which there may be very much, when the project has a place for it. */
+  const inTurn = (kind: GivenKind, work: () => Promise<Conflict | undefined>) =>
+    isSharedKind(kind) ? places.during(project ?? '', work, signal) : work();
+  const serving = (wanted: readonly Template[]) =>
+    all(wanted.map(template => inTurn(template.kind, () => serve(context, template, namespace))));
+  const removing = (given: readonly Given[]) =>
+    all(given.map(({ kind, copy }) => inTurn(kind, () => remove(context, kind, copy))));
 
   const isFormer = ({ copy }: Given) => project === undefined || !isOf(copy, project);
   const goes = superfluous(context, delivery);

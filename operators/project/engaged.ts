@@ -29,6 +29,7 @@ import { type Copy, LAZY_KINDS } from './kinds.ts';
 import { isProjectCopy, Members, ownerProject } from './members.ts';
 import { memberProjectKey, type NamespaceScope, reconcileNamespace } from './namespace.ts';
 import { OutgrownDefaults } from './outgrown-defaults.ts';
+import { Places } from './places.ts';
 import { kindsOf, type Plans, projectKeyOf, projectKeysOf, projectsOf } from './plans.ts';
 import type { Shares } from './quota-round.ts';
 import { Quotas } from './quotas.ts';
@@ -143,6 +144,7 @@ export class EngagedProjects {
       members: this.members,
       conflicts: this.conflicts,
       formerGrants: this.#formerGrants,
+      places: new Places(),
       quotas: this.quotas,
       joining: this.#joining,
       kept: options.kept,
@@ -154,6 +156,8 @@ export class EngagedProjects {
       log: log.child({ cluster: cluster.name }),
       concurrency: MAX_IN_FLIGHT,
       reconcile: (name, context) => reconcileNamespace(scope, name, context),
+      // those of one project hold up no other's
+      groupOf: name => membershipOf(this.members.namespaces.get({ name })) ?? '',
       backoffMs: BACKOFF_MS,
     });
   }

@@ -14,6 +14,7 @@ import { isSharedKind } from './kinds.ts';
 import { bringLabels, NOTHING, wantedBy, withAnnotations } from './labels.ts';
 import { type Members, ownerProject } from './members.ts';
 import type { OutgrownDefaults } from './outgrown-defaults.ts';
+import type { Places } from './places.ts';
 import { kindsOf, type Plans } from './plans.ts';
 import type { Quotas } from './quotas.ts';
 import type { Refusal } from './source.ts';
@@ -28,6 +29,7 @@ export interface NamespaceScope {
   readonly members: Members;
   readonly conflicts: Conflicts;
   readonly formerGrants: FormerGrants;
+  readonly places: Places;
   readonly quotas: Quotas;
   readonly limits: Pick<NamespaceLimits, 'beyond'>;
   readonly deletions: Pick<Verdicts<Project>, 'verdict'>;
