@@ -389,12 +389,12 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
           "expression": "variables.labelsNow[?'paddock.dev/project'].orValue('')"
         },
         {
-          "name": "hasRightsByAProject",
-          "expression": "authorizer.group('paddock.dev').resource('projects').name('any').check('create-in-project').allowed()"
+          "name": "changed",
+          "expression": "['pod-security.kubernetes.io/enforce', 'pod-security.kubernetes.io/enforce-version', 'pod-security.kubernetes.io/audit', 'pod-security.kubernetes.io/audit-version', 'pod-security.kubernetes.io/warn', 'pod-security.kubernetes.io/warn-version', 'resource.kubernetes.io/admin-access', 'resource.k8s.io/admin-access', 'openshift.io/run-level', 'security.openshift.io/scc.podSecurityLabelSync'] .filter(key, variables.labelsBefore[?key] != variables.labelsNow[?key]) .map(key, 'labels[' + key + ']') + ['scheduler.alpha.kubernetes.io/node-selector', 'scheduler.alpha.kubernetes.io/defaultTolerations', 'scheduler.alpha.kubernetes.io/tolerationsWhitelist', 'openshift.io/node-selector'] .filter(key, variables.annotationsBefore[?key] != variables.annotationsNow[?key]) .map(key, 'annotations[' + key + ']')"
         },
         {
-          "name": "changed",
-          "expression": "['pod-security.kubernetes.io/enforce', 'pod-security.kubernetes.io/enforce-version', 'pod-security.kubernetes.io/audit', 'pod-security.kubernetes.io/audit-version', 'pod-security.kubernetes.io/warn', 'pod-security.kubernetes.io/warn-version', 'resource.kubernetes.io/admin-access', 'resource.k8s.io/admin-access', 'openshift.io/run-level', 'security.openshift.io/scc.podSecurityLabelSync'] .filter(key, variables.labelsBefore[?key] != variables.labelsNow[?key]) .map(key, 'labels[' + key + ']') + (['scheduler.alpha.kubernetes.io/node-selector', 'scheduler.alpha.kubernetes.io/defaultTolerations', 'scheduler.alpha.kubernetes.io/tolerationsWhitelist', 'openshift.io/node-selector'] + (variables.hasRightsByAProject ? ['openshift.io/sa.scc.uid-range', 'openshift.io/sa.scc.supplemental-groups', 'openshift.io/sa.scc.mcs'] : [])) .filter(key, variables.annotationsBefore[?key] != variables.annotationsNow[?key]) .map(key, 'annotations[' + key + ']')"
+          "name": "changedIds",
+          "expression": "['openshift.io/sa.scc.uid-range', 'openshift.io/sa.scc.supplemental-groups', 'openshift.io/sa.scc.mcs'] .filter(key, variables.annotationsBefore[?key] != variables.annotationsNow[?key])"
         },
         {
           "name": "staysInProjects",
@@ -411,6 +411,10 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
         {
           "name": "isOutside",
           "expression": "request.operation == 'UPDATE' && variables.from == '' && variables.to == ''"
+        },
+        {
+          "name": "hasRightsByAProject",
+          "expression": "authorizer.group('paddock.dev').resource('projects').name('any').check('create-in-project').allowed()"
         },
         {
           "name": "setsQuota",
@@ -449,6 +453,10 @@ export const DOWNSTREAM_POLICIES: readonly PolicyManifest[] = [
         {
           "expression": "variables.changed.size() == 0 || !variables.isOutside || !variables.hasRightsByAProject || variables.setsAllSecurity",
           "messageExpression": "'metadata.' + variables.changed[0] + ': namespace \"' + object.metadata.name + '\" is in no project; of those who have rights by a project only one who holds the verb update-pod-security on all projects.paddock.dev sets, changes or removes the label, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
+        },
+        {
+          "expression": "variables.changedIds.size() == 0 || !variables.hasRightsByAProject || (variables.staysInProjects ? variables.setsSecurity : variables.setsAllSecurity)",
+          "messageExpression": "'metadata.annotations[' + variables.changedIds[0] + ']: of those who have rights by a project only one who holds the verb update-pod-security on projects.paddock.dev sets, changes or removes it, and \"' + request.userInfo.username + '\" does not: ask an owner of the cluster'"
         },
         {
           "expression": "variables.annotationsBefore[?'paddock.dev/own-pod-security'] == variables.annotationsNow[?'paddock.dev/own-pod-security'] || variables.setsAllSecurity",
