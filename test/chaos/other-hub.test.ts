@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { ClusterResource } from '#api';
+import { ClusterResource, USERS_NAMESPACE } from '#api';
 import { ClusterReplacedError, findCondition, type KubeObject, Namespaces } from '#runtime';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
 import { eventually } from '../support/eventually.ts';
@@ -23,6 +23,15 @@ let deletions: DeletionLog;
 
 beforeEach(async () => {
   ({ fleet, clusterOperator } = await givenConnectedFleet());
+  // what is made for the proof of the policies, and what Kubernetes makes in it, is no matter of these tests
+  await eventually(
+    async () => {
+      const { status } = await fleet.hub.client.get(ClusterResource, { name: 'edge-1' });
+      const made = { namespace: USERS_NAMESPACE, name: 'kube-root-ca.crt' };
+      return status?.policiesEnforced && (await fleet.edge().client.find(ContentTypes.ConfigMap, made));
+    },
+    { ...WITHIN, what: 'edge-1 is guarded' },
+  );
   deletions = await DeletionLog.start(fleet.edge().client);
   stage = new Stage(fleet, 'given');
 }, 120_000);
