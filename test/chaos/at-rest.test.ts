@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { KubeObject, ResourceType } from '#runtime';
 import { installManifests } from '../../hack/dev/hub-objects.ts';
 import { DOWNSTREAM_POLICIES } from '../../operators/cluster/policies/generated/downstream.ts';
+import { ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
+import { eventually } from '../support/eventually.ts';
 import { Fleet } from '../support/fleet.ts';
 import { type AuditEvent, AuditedSite, describeRequest, isList, isWrite } from './audit.ts';
 import { type Picture, untilPicture } from './picture.ts';
@@ -9,6 +12,10 @@ import { Stage } from './stage.ts';
 
 const COUNT = 1_000;
 const REST_MS = 60_000;
+const COUNTED = 'count/roletemplatebindings.paddock.dev';
+const Quotas = ResourceQuotas as ResourceType<
+  KubeObject & { readonly spec?: { readonly hard?: Record<string, string> } }
+>;
 /** Who the operators are in the downstream; in the hub each is its service account. */
 const DOWNSTREAM_USER = 'paddock-operators';
 
@@ -56,6 +63,16 @@ test('1,000 copies at rest for a minute cost no write and no list, only watches,
   await untilPicture(stage, picture, { timeoutMs: 180_000 });
   expect(requests(started).filter(isWrite).length).toBeGreaterThanOrEqual(COUNT); // so the log is of the right users
 
+  // two minutes after our kinds were installed they are counted in the hub's namespaces, once
+  for (const namespace of ['c-edge-1', stage.home('a')])
+    await eventually(
+      async () => (await fleet.hub.client.get(Quotas, { namespace, name: 'paddock' })).spec?.hard?.[COUNTED],
+      {
+        timeoutMs: 180_000,
+        what: `bindings are counted in ${namespace}`,
+      },
+    );
+
   const rest = new Date();
   await delay(REST_MS); // the rest itself is what is looked at
   const seen = requests(rest).filter(event => !isDryRun(event));
@@ -69,7 +86,7 @@ test('1,000 copies at rest for a minute cost no write and no list, only watches,
   // a watch is opened again after 300 s at the earliest
   const others = seen.filter(event => !isHeartbeat(event) && event.objectRef?.resource !== 'leases');
   expect(others.filter(event => !isLookAtPolicies(event)).map(describeRequest)).toEqual([]);
-}, 400_000);
+}, 600_000);
 
 /** Every 10 minutes each policy is proven by a dry run, which is no write: it stores nothing. */
 const isDryRun = ({ requestURI }: AuditEvent) => requestURI.includes('dryRun=All');
