@@ -164,7 +164,7 @@ const AGAINST_POLICY: readonly (readonly [what: string, request: () => UserReque
   [
     'put a finalizer on the Secret',
     () => put(core(C_OWN, 'secrets/access-token-old'), { ...withToken(), ...held('access-token-old') }),
-    /metadata\.finalizers: /,
+    /metadata\.finalizers/,
   ],
   [
     'create a Lease of another name',
