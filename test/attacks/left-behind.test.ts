@@ -1,161 +1,185 @@
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { ANNOTATION_OWN_POD_SECURITY, ClusterResource, LABEL_OWNER, LABEL_PROJECT, ProjectResource } from '#api';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { ANNOTATION_OWN_POD_SECURITY, ClusterResource, LABEL_OWNER, ProjectResource } from '#api';
 import { type KubeObject, Namespaces, type ResourceType, type WatchEvent, Watcher } from '#runtime';
-import { LimitRanges, NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
-import { patch } from '../integration/agent-requests.ts';
-import { NAMESPACES } from '../integration/policy-hub.ts';
-import { AccessFleet, user } from '../support/access-fleet.ts';
+import { NetworkPolicies, ResourceQuotas } from '../../operators/engagement/policy-kinds.ts';
+import { hubNamespacesGone } from '../integration/deleted-clusters.ts';
+import { dryRun } from '../integration/policy-hub.ts';
 import { namespaceThat } from '../support/cluster-objects.ts';
 import { eventually, eventuallyPasses } from '../support/eventually.ts';
-import { aNode, NodeType } from '../support/nodes.ts';
-import type { Person } from '../support/person.ts';
+import type { UserAnswer } from '../support/token-user.ts';
+import { enforced, isGuarded } from './guard.ts';
+import { type Id, LEAVING, PEOPLE, renderedLeaving, type Target, type Way } from './leaving.ts';
+import { LeavingStage, LIMITS, projectKey, TIGHT } from './leaving-stage.ts';
 import { ENFORCE } from './peopled-cluster.ts';
-import { plant, yieldsNothing } from './planted.ts';
+import { breaksOut, plant, yieldsNothing } from './planted.ts';
 
 jest.setTimeout(120_000);
 
 const WITHIN = { timeoutMs: 30_000 };
-const SECURITY = { enforce: 'baseline', audit: 'restricted', version: 'v1.30' } as const;
-const IN_FORCE = {
-  [ENFORCE]: 'baseline',
-  [`${ENFORCE}-version`]: 'v1.30',
-  'pod-security.kubernetes.io/audit': 'restricted',
-  'pod-security.kubernetes.io/audit-version': 'v1.30',
-};
-const TIGHT = {
-  podSecurity: SECURITY,
-  namespaceLabels: { team: 'tight' },
-  resourceQuota: { hard: { pods: '1000' }, namespaceDefault: { pods: '20' } },
-  containerDefaults: { limits: { cpu: '1' } },
-  networkIsolation: { enabled: true },
-} as const;
-const LIMITS = [LimitRanges, NetworkPolicies, ResourceQuotas];
+const WAYS = Object.entries(LEAVING) as [Id, Way][];
 
-let fleet: AccessFleet;
-/** Owns the cluster. */
-let cora: Person;
-/** Owns every project named tight-…. */
-let olga: Person;
+let stage: LeavingStage;
+/** Of what is asked by dry run. */
+let asked: Target;
 
 beforeAll(async () => {
-  fleet = await AccessFleet.start();
-  cora = fleet.person('cora');
-  olga = fleet.person('olga');
-  await fleet.downstream.create(NodeType, {}, aNode('node-1')); // so that a DaemonSet makes a Pod
-  await fleet.bind('cora', 'cluster-owner', [user('cora')]);
-  await fleet.project('weak', [], { networkIsolation: { enabled: true }, resourceQuota: TIGHT.resourceQuota });
-  await fleet.until(true, cora, 'patch namespaces');
+  stage = await LeavingStage.start();
+  asked = await stage.given('asked');
 }, 120_000);
 
-afterAll(() => fleet?.stop());
+afterAll(() => stage?.fleet.stop());
 
-const relabel = (namespace: string, project: string | null) =>
-  fleet.downstream.mergePatch(Namespaces, { name: namespace }, { metadata: { labels: { [LABEL_PROJECT]: project } } });
-const projectKey = (name: string) => ({ namespace: 'c-edge-1', name });
-
-/** Whose limits are in a namespace. */
-async function limitsIn(namespace: string): Promise<(string | undefined)[]> {
-  const found = await Promise.all(LIMITS.map(type => fleet.downstream.find(type, { namespace, name: 'paddock' })));
-  return found.flatMap(each => (each ? [each.metadata?.labels?.[LABEL_OWNER]] : []));
-}
-
-/** A project with all limits that olga owns, and a namespace in it where she has planted what is refused so far. */
-async function given(id: string): Promise<{ readonly project: string; readonly namespace: string }> {
-  const [project, namespace] = [`tight-${id}`, `planted-${id}`];
-  await fleet.project(project, [namespace], TIGHT);
-  await fleet.bind(project, 'project-owner', [user('olga')], { project });
-  await fleet.until(true, olga, 'create deployments.apps', namespace);
-  await eventually(async () => (await limitsIn(namespace)).length === 3, { ...WITHIN, what: 'the limits are there' });
-  await plant(olga.client, namespace);
-  return { project, namespace };
-}
-
-/** Nothing of ours is left but the levels that were in force, as the namespace's own, and what was planted gets no Pod. */
-async function isLeftSafe(namespace: string): Promise<void> {
-  await namespaceThat(fleet.downstream, namespace, ({ metadata }) => {
-    expect(metadata?.labels?.team).toBeUndefined();
-    expect(metadata?.annotations?.[ANNOTATION_OWN_POD_SECURITY]).toBeUndefined();
-    expect(metadata?.labels).toMatchObject(IN_FORCE);
-  });
-  await eventuallyPasses(async () => expect(await limitsIn(namespace)).toEqual([]), {
-    ...WITHIN,
-    what: `the limits of ${namespace} are gone`,
-  });
-  await fleet.until(false, olga, 'create pods', namespace);
-  await yieldsNothing(fleet.downstream, namespace);
-}
-
-type Leaving = (given: { readonly project: string; readonly namespace: string }) => Promise<unknown>;
-
-test.each<[string, Leaving]>([
-  ['removed', async ({ namespace }) => void (await relabel(namespace, null))],
-  ['emptied', async ({ namespace }) => void (await relabel(namespace, ''))],
-  [
-    'owner',
-    async ({ namespace }) => {
-      const metadata = { labels: { [LABEL_PROJECT]: null } };
-      expect(await cora.send(patch(`${NAMESPACES}/${namespace}`, { metadata }))).toMatchObject({ status: 200 });
-    },
-  ],
-  ['retained', ({ project }) => fleet.hub.delete(ProjectResource, projectKey(project))],
-  [
-    'orphaned',
-    ({ project }) => fleet.hub.delete(ProjectResource, projectKey(project), { propagationPolicy: 'Orphan' }),
-  ],
-  [
-    'paused',
-    async ({ project, namespace }) => {
-      const metadata = { annotations: { 'paddock.dev/paused': 'true' } };
-      await fleet.hub.mergePatch(ProjectResource, projectKey(project), { metadata });
-      await relabel(namespace, null);
-    },
-  ],
-  [
-    'absent', // as after a restore of the hub
-    async ({ project, namespace }) => {
-      await fleet.whileProjectsDown(async () => {
-        await fleet.hub.delete(ProjectResource, projectKey(project));
-        await fleet.hub.mergePatch(ProjectResource, projectKey(project), { metadata: { finalizers: null } });
-      });
-      await relabel(namespace, null);
-    },
-  ],
-  ['away', ({ namespace }) => fleet.whileProjectsDown(async () => void (await relabel(namespace, null)))],
-  [
-    'unmanaged', // managedFields reset
-    async ({ namespace }) => {
-      await fleet.downstream.mergePatch(Namespaces, { name: namespace }, { metadata: { managedFields: [{}] } });
-      await relabel(namespace, null);
-      // whose label it is, nobody can tell any more
-      await fleet.downstream.mergePatch(Namespaces, { name: namespace }, { metadata: { labels: { team: null } } });
-    },
-  ],
-])('a namespace that leaves by its label or its project: %s', async (id, leave) => {
-  const planted = await given(id);
-  await leave(planted);
-  await isLeftSafe(planted.namespace);
+test('the table is that of docs/security.md', () => {
+  const text = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'security.md'), 'utf8');
+  const section = text.split('## Pod security of projects')[1]?.split('\n## ')[0] ?? '';
+  expect(section.split('\n').filter(line => line.startsWith('|'))).toEqual(renderedLeaving());
 });
 
-test('a namespace that moves to a project that does not exist keeps its levels, also when that comes', async () => {
-  const { namespace } = await given('ahead');
-  await relabel(namespace, 'later');
-  await fleet.until(false, olga, 'create pods', namespace);
-  // there is nothing yet that would take the place of these
-  expect(await limitsIn(namespace)).toEqual(LIMITS.map(() => 'project.tight-ahead'));
-  await fleet.project('later', [], { podSecurity: { enforce: 'privileged' } });
-  await namespaceThat(fleet.downstream, namespace, ({ metadata }) => {
-    expect(metadata?.labels?.team).toBeUndefined();
-    expect(metadata?.labels).toMatchObject(IN_FORCE);
+/** What of a way its people are answered, and by whom. */
+function outcomeOf({ guards }: Way, { status, body }: UserAnswer): string {
+  if (status < 300) return 'allowed';
+  if (status === 403 && / cannot \w+ resource /.test(body)) return 'forbidden';
+  const refused = status === 422 && guards.some(name => body.includes(`ValidatingAdmissionPolicy '${name}'`));
+  return refused ? 'refused' : `${status} ${body}`;
+}
+
+describe('who may have a namespace leave', () => {
+  test.each(WAYS)('%s', async (_id, way) => {
+    const answers = async () =>
+      await Promise.all(
+        PEOPLE.map(async who => outcomeOf(way, await stage.as(who, way.at).send(dryRun(way.request(asked))))),
+      );
+    const refused = PEOPLE[way.answers.indexOf('refused')];
+    if (refused) await enforced({ who: stage.as(refused, way.at), request: way.request(asked) });
+
+    const named = (all: readonly string[]) => Object.fromEntries(PEOPLE.map((who, index) => [who, all[index]]));
+    expect(named(await answers())).toEqual(named(way.answers));
   });
-  await eventuallyPasses(async () => expect(await limitsIn(namespace)).toEqual([]), {
-    ...WITHIN,
-    what: `the limits of ${namespace} are gone`,
+
+  const byGuards = new Map(
+    WAYS.filter(([, { guards }]) => guards.length > 0).map(([id, way]) => [way.guards.join(), id]),
+  );
+  test.each([...byGuards])('it is %s that refuse: %s', async (_guards, id) => {
+    const { answers, at, request, guards }: Way = LEAVING[id];
+    const who = PEOPLE[answers.indexOf('refused')] ?? 'project owner';
+    await isGuarded(stage.sites[at], { who: stage.as(who, at), request: request(asked), guards });
   });
-  await yieldsNothing(fleet.downstream, namespace);
 });
 
-test('a namespace that moves to a weaker project keeps its levels, and is limited at any moment', async () => {
-  const { namespace } = await given('moves');
+/** A way as it is carried out, once, and what stands afterwards. */
+type Carry = (target: Target, id: Id) => Promise<void>;
+
+const leavesSafe: Carry = async (target, id) => {
+  await stage.carryOut(id, target);
+  await stage.isLeftSafe(target.namespace);
+};
+
+/** First what is asked; then an administrator or who may removes the label. */
+const thenRemoved: Carry = async (target, id) => {
+  await stage.carryOut(id, target);
+  await stage.carryOut('removed', target);
+  await stage.isLeftSafe(target.namespace);
+};
+
+const CARRIED: Readonly<Record<Id, Carry>> = {
+  removed: leavesSafe,
+  emptied: leavesSafe,
+  away: async (target, id) => {
+    await stage.fleet.whileProjectsDown(() => stage.carryOut(id, target));
+    await stage.isLeftSafe(target.namespace);
+  },
+  unmanaged: async (target, id) => {
+    const { namespace } = target;
+    await stage.carryOut(id, target);
+    await stage.carryOut('removed', target);
+    // whose label it is, nobody can tell any more
+    await stage.fleet.downstream.mergePatch(Namespaces, { name: namespace }, { metadata: { labels: { team: null } } });
+    await stage.isLeftSafe(namespace);
+  },
+  // one write takes the levels off, too, and by one who may: nothing holds down what was planted
+  restored: async (target, id) => {
+    await stage.carryOut(id, target);
+    await stage.isLeft(target.namespace);
+    await breaksOut(stage.fleet.downstream, target.namespace);
+  },
+  moved: movesLimited,
+  ahead: async (target, id) => {
+    await stage.carryOut(id, target);
+    await stage.isNobodys(target.namespace, LIMITS.length);
+    await stage.keepsLevels(target.namespace);
+    await yieldsNothing(stage.fleet.downstream, target.namespace);
+  },
+  made: async (target, id) => {
+    const { namespace, absent } = target;
+    await stage.carryOut('ahead', target);
+    await stage.carryOut(id, target);
+    await stage.untilReady(absent);
+    await stage.isNobodys(namespace);
+    await stage.keepsLevels(namespace);
+    await yieldsNothing(stage.fleet.downstream, namespace);
+  },
+  kube: async (target, id) => {
+    const namespace = `kube-${target.project}`;
+    await stage.carryOut(id, target);
+    await stage.isHers(namespace);
+    await plant(stage.olga.client, namespace);
+    await stage.carryOut('dropped', target);
+    await stage.deleteProject(target.project);
+    await stage.isLeftSafe(namespace);
+  },
+  ended: async (target, id) => {
+    await stage.carryOut(id, target);
+    await stage.isGoing(target.namespace);
+  },
+  retained: leavesSafe,
+  orphaned: leavesSafe,
+  dropped: async (target, id) => {
+    await stage.carryOut(id, target);
+    await stage.deleteProject(target.project);
+    await stage.isGoing(target.namespace);
+  },
+  paused: thenRemoved,
+  lost: async target => {
+    await stage.fleet.whileProjectsDown(() => stage.lose(target));
+    await stage.carryOut('removed', target);
+    await stage.isLeftSafe(target.namespace);
+  },
+  again: async (target, id) => {
+    const again = { ...target, absent: target.project };
+    await stage.fleet.whileProjectsDown(async () => {
+      await stage.lose(target);
+      await stage.carryOut(id, again);
+    });
+    await stage.untilReady(target.project);
+    await stage.deleteProject(target.project);
+    await stage.isLeftSafe(target.namespace);
+  },
+  released: async (target, id) => {
+    await stage.carryOut(id, target);
+    await stage.fleet.hub.delete(ClusterResource, { name: 'edge-1' });
+    await untilClusterGone();
+    await stage.isAsItWas(target);
+  },
+  cleaned: async (target, id) => {
+    await stage.carryOut(id, target);
+    await untilClusterGone();
+    await stage.isLeftSafe(target.namespace, target.project);
+  },
+};
+
+async function untilClusterGone(): Promise<void> {
+  await eventually(async () => (await stage.fleet.hub.find(ClusterResource, { name: 'edge-1' })) === undefined, {
+    timeoutMs: 60_000,
+    what: 'the Cluster is gone',
+  });
+}
+
+/** The limits of the one project are replaced by those of the other, and at no moment there are none. */
+async function movesLimited(target: Target, id: Id): Promise<void> {
+  const { namespace } = target;
+  const { fleet } = stage;
   const seen: string[] = [];
   const stop = new AbortController();
   const watches = [Namespaces, NetworkPolicies, ResourceQuotas].map(async type => {
@@ -169,14 +193,19 @@ test('a namespace that moves to a weaker project keeps its levels, and is limite
   });
   await Promise.all(watches);
 
-  await relabel(namespace, 'weak');
+  await stage.carryOut(id, target);
 
   // the LimitRange, which the new project does not have, goes last
-  await eventuallyPasses(async () => expect(await limitsIn(namespace)).toEqual(['project.weak', 'project.weak']), {
-    ...WITHIN,
-    what: `${namespace} has the limits of weak`,
-  });
-  await fleet.until(false, olga, 'create pods', namespace);
+  await eventuallyPasses(
+    async () => expect(await stage.limitsIn(namespace)).toEqual(['project.weak', 'project.weak']),
+    {
+      ...WITHIN,
+      what: `${namespace} has the limits of weak`,
+    },
+  );
+  await fleet.until(false, stage.olga, 'create pods', namespace);
+  await fleet.until(true, stage.person('owner of both projects'), 'create pods', namespace);
+  await stage.keepsLevels(namespace);
   await yieldsNothing(fleet.downstream, namespace);
   stop.abort();
   expect(seen).toContain('ResourceQuota of project.weak');
@@ -184,9 +213,9 @@ test('a namespace that moves to a weaker project keeps its levels, and is limite
   expect(seen.filter(each => /gone|without/.test(each))).toEqual([]);
 
   // and keeps them when it leaves that
-  await relabel(namespace, null);
-  await isLeftSafe(namespace);
-});
+  await stage.relabel(namespace, null);
+  await stage.isLeftSafe(namespace);
+}
 
 function note(seen: string[], { kind }: ResourceType, namespace: string, event: WatchEvent<KubeObject>): void {
   if (!('object' in event)) return;
@@ -197,41 +226,51 @@ function note(seen: string[], { kind }: ResourceType, namespace: string, event: 
     seen.push(`${kind} ${event.type === 'Delete' ? 'gone' : `of ${metadata.labels?.[LABEL_OWNER]}`}`);
 }
 
+const OF_CLUSTER: readonly Id[] = ['released', 'cleaned'];
+
+describe('what stands when it has left', () => {
+  test.each(WAYS.filter(([id]) => !OF_CLUSTER.includes(id)))('%s', async id => {
+    await CARRIED[id](await stage.planted(id), id);
+  });
+});
+
 test('a stricter label that people set on a member is its own from then on; a looser one is put back', async () => {
-  await fleet.project('drift', ['drift-1'], { podSecurity: { enforce: 'baseline' } });
+  await stage.fleet.project('drift', ['drift-1'], { podSecurity: { enforce: 'baseline' } });
   const labelled = (level: string) =>
-    namespaceThat(fleet.downstream, 'drift-1', ({ metadata }) => expect(metadata?.labels?.[ENFORCE]).toBe(level));
+    namespaceThat(stage.fleet.downstream, 'drift-1', ({ metadata }) => expect(metadata?.labels?.[ENFORCE]).toBe(level));
   const set = (level: string | null) =>
-    fleet.downstream.mergePatch(Namespaces, { name: 'drift-1' }, { metadata: { labels: { [ENFORCE]: level } } });
+    stage.fleet.downstream.mergePatch(Namespaces, { name: 'drift-1' }, { metadata: { labels: { [ENFORCE]: level } } });
   await labelled('baseline');
   await set('privileged');
   await labelled('baseline');
   await set('restricted');
-  await namespaceThat(fleet.downstream, 'drift-1', ({ metadata }) =>
+  await namespaceThat(stage.fleet.downstream, 'drift-1', ({ metadata }) =>
     expect(metadata?.annotations?.[ANNOTATION_OWN_POD_SECURITY]).toContain('{"enforce":"restricted"'),
   );
   await set(null);
   await labelled('restricted');
-  await fleet.hub.mergePatch(ProjectResource, projectKey('drift'), { spec: { podSecurity: null } });
+  await stage.fleet.hub.mergePatch(ProjectResource, projectKey('drift'), { spec: { podSecurity: null } });
   await set('baseline');
   await labelled('restricted');
   for (const garbage of ['', '{}', '{"enforce":"privileged"}', `"${'x'.repeat(2_000)}"`]) {
     const metadata = { annotations: { [ANNOTATION_OWN_POD_SECURITY]: garbage } };
-    await fleet.downstream.mergePatch(Namespaces, { name: 'drift-1' }, { metadata });
-    await namespaceThat(fleet.downstream, 'drift-1', ({ metadata: now }) => {
+    await stage.fleet.downstream.mergePatch(Namespaces, { name: 'drift-1' }, { metadata });
+    await namespaceThat(stage.fleet.downstream, 'drift-1', ({ metadata: now }) => {
       expect(now?.annotations?.[ANNOTATION_OWN_POD_SECURITY]).toContain('{"enforce":"restricted"');
       expect(now?.labels?.[ENFORCE]).toBe('restricted');
     });
   }
 });
 
-// the last one: the cluster is gone from the hub then
-test('a namespace of a cluster that is handed back keeps its levels', async () => {
-  const { namespace } = await given('cleaned');
-  await fleet.hub.delete(ClusterResource, { name: 'edge-1' });
-  await eventually(async () => (await fleet.hub.find(ClusterResource, { name: 'edge-1' })) === undefined, {
-    timeoutMs: 60_000,
-    what: 'the Cluster is gone',
-  });
-  await isLeftSafe(namespace);
+// the last ones: the cluster is gone from the hub then
+test('what stands when the Cluster is gone', async () => {
+  const target = await stage.planted('released');
+  await CARRIED.released(target, 'released');
+
+  await hubNamespacesGone(stage.sites.hub, 'edge-1');
+  const heartbeat = { interval: '2s', timeout: '6s' };
+  await stage.fleet.fleet.importCluster(stage.sites.cluster, { spec: { heartbeat } });
+  await stage.fleet.connected('True');
+  await stage.fleet.project(target.project, [], TIGHT);
+  await CARRIED.cleaned(target, 'cleaned');
 });

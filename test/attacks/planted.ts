@@ -14,11 +14,13 @@ const kind = (group: string, name: string, plural: string): ResourceType<Workloa
 });
 
 interface Workload extends KubeObject {
-  readonly spec: object;
+  readonly spec?: object;
+  readonly status?: object;
 }
 
 interface EventObject extends KubeObject {
   readonly reason?: string;
+  readonly message?: string;
   readonly count?: number;
   readonly involvedObject?: { readonly kind?: string; readonly name?: string };
 }
@@ -31,86 +33,158 @@ const HOST_POD = {
   restartPolicy: 'Never',
   containers: [{ name: 'one', image: 'none', securityContext: { privileged: true } }],
 };
+/** The Pod that a finalizer holds. */
+export const LINGERS = 'lingers';
 const HARMLESS_POD = { containers: [{ name: 'one', image: 'none' }] };
 
-const selected = (app: string, restartPolicy: string) => ({
+const selected = (app: string, more: object = {}) => ({
   selector: { matchLabels: { app } },
-  template: { metadata: { labels: { app } }, spec: { ...HOST_POD, restartPolicy } },
+  template: { metadata: { labels: { app } }, spec: { ...HOST_POD, restartPolicy: 'Always', ...more } },
 });
+/** A node without a kubelet is soon taken for unreachable. */
+const ON_ANY_NODE = { tolerations: [{ operator: 'Exists' }] };
 
-/** What makes Pods that break out, its controller's kind, and what has that try once more. */
+const HOST_JOB = { backoffLimit: 100, template: { spec: HOST_POD } };
+
+/**
+ * What makes Pods that break out: what its controller is refused them for, and what has that try once more, which differs
+ * from round to round.
+ */
 const PLANTS: readonly {
   readonly type: ResourceType<Workload>;
-  readonly by: string;
   readonly spec: object;
-  readonly again: object;
+  readonly refused: { readonly kind: string; readonly name: RegExp };
+  readonly again: (round: number) => object;
 }[] = [
   {
     type: kind('apps', 'Deployment', 'deployments'),
-    by: 'ReplicaSet of a Deployment',
-    spec: { replicas: 1, ...selected('deployed', 'Always') },
-    again: { replicas: 2 },
+    spec: { replicas: 1, ...selected('deployed') },
+    refused: { kind: 'ReplicaSet', name: /^planted-/ },
+    again: round => ({ replicas: 1 + round }),
   },
+  // waits in back-off
   {
     type: kind('apps', 'ReplicaSet', 'replicasets'),
-    by: 'ReplicaSet',
-    spec: { replicas: 1, ...selected('replicated', 'Always') },
-    again: { replicas: 2 },
+    spec: { replicas: 1, ...selected('replicated') },
+    refused: { kind: 'ReplicaSet', name: /^planted$/ },
+    again: round => ({ replicas: 1 + round }),
   },
   {
     type: kind('apps', 'DaemonSet', 'daemonsets'),
-    by: 'DaemonSet',
-    spec: selected('everywhere', 'Always'),
-    again: { template: { metadata: { annotations: { again: 'yes' } } } },
+    spec: selected('everywhere', ON_ANY_NODE),
+    refused: { kind: 'DaemonSet', name: /^planted$/ },
+    again: round => ({ template: { metadata: { annotations: { again: String(round) } } } }),
   },
-  // as a CronJob makes it, which would take a minute
   {
     type: kind('batch', 'Job', 'jobs'),
-    by: 'Job',
-    spec: { backoffLimit: 100, template: { spec: HOST_POD } },
-    again: { parallelism: 2 },
+    spec: HOST_JOB,
+    refused: { kind: 'Job', name: /^planted$/ },
+    again: round => ({ parallelism: 1 + round }),
   },
 ];
 
+/** Its time comes when a test has it come. */
+const CronJobs = kind('batch', 'CronJob', 'cronjobs');
+const YEARLY = { schedule: '0 0 1 1 *', jobTemplate: { spec: HOST_JOB } };
+const LONG_AGO_MS = 800 * 24 * 3_600_000;
+const Jobs = kind('batch', 'Job', 'jobs');
+const OF_CRON_JOB = { kind: 'Job', name: /^planted-/ };
+
 /** Plants all of it in a namespace, with a harmless Pod that can't be deleted, and waits until each was refused a Pod. */
 export async function plant(client: Client, namespace: string): Promise<void> {
-  const metadata = { name: 'lingers', finalizers: ['example.com/hold'] };
+  const metadata = { name: LINGERS, finalizers: ['example.com/hold'] };
   const lingering = () => client.create(PodType, { namespace }, { metadata, spec: HARMLESS_POD } as KubeObject);
   await eventually(() => lingering().then(() => true), { ...WITHIN, what: `${namespace} has its service account` });
+  await client.create(CronJobs, { namespace }, { metadata: { name: 'planted' }, spec: YEARLY });
   for (const { type, spec } of PLANTS)
     await client.create(type, { namespace }, { metadata: { name: 'planted' }, spec });
-  await untilRefused(client, namespace, new Map());
+  await untilRefused(
+    client,
+    namespace,
+    PLANTS.map(({ refused }) => refused),
+  );
 }
 
-/** Has every controller try again; none gets a Pod that breaks out, and nobody else does. */
+let round = 0;
+
+/** Has everything that is planted try again, as an administrator; none gets a Pod that breaks out, and nobody else does. */
 export async function yieldsNothing(client: Client, namespace: string): Promise<void> {
+  const all = [...PLANTS.map(({ refused }) => refused), OF_CRON_JOB];
   const before = await refusals(client, namespace);
-  for (const { type, again } of PLANTS) await client.mergePatch(type, { namespace, name: 'planted' }, { spec: again });
-  await untilRefused(client, namespace, before);
+  await tryAgain(client, namespace);
+  await untilRefused(client, namespace, all, before);
   const { items } = await client.list(PodType, { namespace });
-  expect(items.map(({ metadata }) => metadata?.name)).toEqual(['lingers']);
+  expect(items.map(({ metadata }) => metadata?.name)).toEqual([LINGERS]);
   const breaksOut = { metadata: { name: 'breaks-out' }, spec: HOST_POD } as KubeObject;
   await expect(client.create(PodType, { namespace }, breaksOut)).rejects.toThrow(/violates PodSecurity/);
 }
 
-/** How often the controllers of each kind were refused a Pod. */
-async function refusals(client: Client, namespace: string): Promise<Map<string, number>> {
-  const { items } = await client.list(EventType, { namespace });
-  const counts = new Map<string, number>();
-  for (const { reason, count = 1, involvedObject } of items) {
-    const { kind = '', name = '' } = involvedObject ?? {};
-    const by = name === 'planted' ? kind : `${kind} of a Deployment`;
-    if (reason === 'FailedCreate') counts.set(by, (counts.get(by) ?? 0) + count);
-  }
-  return counts;
+/** Has everything that is planted try again; each gets its Pod, as it is to where nothing holds it down. */
+export async function breaksOut(client: Client, namespace: string): Promise<void> {
+  await tryAgain(client, namespace);
+  const owners = async () => {
+    const { items } = await client.list(PodType, { namespace });
+    const of = items.flatMap(
+      ({ metadata }) => metadata?.ownerReferences?.map(owner => `${owner.kind} ${owner.name}`) ?? [],
+    );
+    return [...new Set(of.map(owner => owner.replace(/-\w+$/, '-')))].sort();
+  };
+  const expected = ['DaemonSet planted', 'Job planted', 'Job planted-', 'ReplicaSet planted', 'ReplicaSet planted-'];
+  await eventuallyPasses(async () => expect(await owners()).toEqual(expected), {
+    ...WITHIN,
+    what: `everything planted in ${namespace} has a Pod`,
+  });
 }
 
-async function untilRefused(client: Client, namespace: string, before: ReadonlyMap<string, number>): Promise<void> {
-  const waiting = async () => {
-    const now = await refusals(client, namespace);
-    return PLANTS.filter(({ by }) => (now.get(by) ?? 0) <= (before.get(by) ?? 0)).map(({ by }) => by);
+async function tryAgain(client: Client, namespace: string): Promise<void> {
+  round += 1;
+  for (const { type, again } of PLANTS)
+    await client.mergePatch(type, { namespace, name: 'planted' }, { spec: again(round) });
+  await comeDue(client, namespace);
+}
+
+/** The time of the CronJob comes; the Job that it made when it came before has gone. */
+async function comeDue(client: Client, namespace: string): Promise<void> {
+  const made = async () => {
+    const { items } = await client.list(Jobs, { namespace });
+    return items.filter(({ metadata }) => OF_CRON_JOB.name.test(metadata?.name ?? ''));
   };
-  await eventuallyPasses(async () => expect(await waiting()).toEqual([]), {
+  for (const { metadata } of await made())
+    await client.delete(Jobs, { namespace, name: metadata?.name ?? '' }, { propagationPolicy: 'Background' });
+  await eventually(async () => (await made()).length === 0, {
+    ...WITHIN,
+    what: `the CronJob of ${namespace} has no Job`,
+  });
+  const status = { lastScheduleTime: `${new Date(Date.now() - LONG_AGO_MS).toISOString().slice(0, 19)}Z` };
+  await client.mergePatch(CronJobs, { namespace, name: 'planted' }, { status }, { subresource: 'status' });
+}
+
+type Refusals = readonly { readonly kind: string; readonly name: string; readonly count: number }[];
+
+/** How often each controller was refused a Pod by pod security. */
+async function refusals(client: Client, namespace: string): Promise<Refusals> {
+  const { items } = await client.list(EventType, { namespace });
+  return items
+    .filter(({ reason, message = '' }) => reason === 'FailedCreate' && message.includes('violates PodSecurity'))
+    .map(({ involvedObject: { kind = '', name = '' } = {}, count = 1 }) => ({ kind, name, count }));
+}
+
+const countOf = (all: Refusals, { kind, name }: { kind: string; name: RegExp }) =>
+  all.filter(each => each.kind === kind && name.test(each.name)).reduce((sum, { count }) => sum + count, 0);
+
+async function untilRefused(
+  client: Client,
+  namespace: string,
+  expected: readonly { readonly kind: string; readonly name: RegExp }[],
+  before: Refusals = [],
+): Promise<void> {
+  const missing = async () => {
+    const now = await refusals(client, namespace);
+    return expected
+      .filter(each => countOf(now, each) <= countOf(before, each))
+      .map(each => `${each.kind} ${each.name}`);
+  };
+  await eventuallyPasses(async () => expect(await missing()).toEqual([]), {
     ...WITHIN,
     what: `every controller is refused a Pod in ${namespace}`,
   });
