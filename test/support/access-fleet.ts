@@ -22,7 +22,7 @@ import type { OperatorProcess, OperatorProcesses } from './operator-process.ts';
 import { type RunningOperators, recordWrites, type Write } from './operators.ts';
 import { type Deed, Person } from './person.ts';
 
-const WITHIN_MS = 20_000;
+const WITHIN_MS = 40_000;
 const HEARTBEAT = { interval: '2s', timeout: '6s' };
 
 type Subject = RoleTemplateBinding['spec']['subjects'][number];
