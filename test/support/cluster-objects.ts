@@ -3,7 +3,7 @@ import { eventually, eventuallyPasses } from './eventually.ts';
 import { type ContentBuilder, type ContentObject, ContentTypes } from './objects.ts';
 
 /** How long anything may take to converge on a busy machine. */
-export const WITHIN_MS = 20_000;
+export const WITHIN_MS = 40_000;
 
 /** An object of this kind and name, whoever made it. */
 export async function find(
