@@ -100,6 +100,15 @@ describe(`a quota for ${members.length} namespaces`, () => {
   }, 180_000);
 
   test('looked at by a new operator: no write', async () => {
+    // a namespace that is on its way out keeps its share until it is gone
+    await eventuallyPasses(
+      async () => {
+        const { items } = await fleet.downstream.list(Namespaces);
+        expect(items.filter(({ metadata }) => metadata?.deletionTimestamp)).toEqual([]);
+      },
+      { timeoutMs: WITHIN_MS, what: 'those that leave are gone' },
+    );
+    await untilStill(() => fleet.writes.length);
     const { quotas } = await writesDuring(async () => {
       await fleet.whileDown();
       await project.change({ spec: { description: 'looked at' } });
