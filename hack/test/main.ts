@@ -4,13 +4,18 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { ensureBinaries } from '../control-plane/binaries.ts';
+import {
+  afterSecondRun,
+  type Counts,
+  countsOf,
+  type Failure,
+  failuresOf,
+  flakyLines,
+  isWorthASecondRun,
+  type JestReport,
+} from './report.ts';
 
-/** Everything `make test` runs: the checks first, since they are quick, then all tests. */
-interface Counts {
-  passed: number;
-  failed: number;
-}
-
+/** Everything `make test` runs: the checks first, since they are quick, then all tests, then once more those that failed. */
 const ROOT = join(import.meta.dirname, '..', '..');
 const bin = (name: string) => join(ROOT, 'node_modules', '.bin', name);
 
@@ -34,50 +39,67 @@ async function run(command: string, args: readonly string[]): Promise<number> {
   return code ?? 1;
 }
 
-async function runChecks(counts: Counts): Promise<void> {
+async function runChecks(): Promise<Counts> {
+  const counts = { passed: 0, failed: 0 };
   for (const [what, command, ...args] of CHECKS) {
     console.log(`\n== ${what}`);
     if ((await run(command, args)) === 0) counts.passed += 1;
     else counts.failed += 1;
   }
+  return counts;
 }
 
-/** Jest's own report goes to the terminal; the counts come from its JSON. */
-async function runJest(counts: Counts, patterns: readonly string[]): Promise<void> {
+/** Jest's own report goes to the terminal; what is counted comes from its JSON. */
+async function runJest(args: readonly string[]): Promise<JestReport> {
   const dir = mkdtempSync(join(tmpdir(), 'paddock-test-'));
-  const report = join(dir, 'report.json');
-  const flags = ['--json', `--outputFile=${report}`, '--testLocationInResults', `--maxWorkers=${WORKERS}`, ...patterns];
+  const path = join(dir, 'report.json');
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
   try {
-    const code = await run(process.execPath, [
-      '--experimental-vm-modules',
-      '--disable-warning=ExperimentalWarning',
-      jest,
-      ...flags,
-    ]);
-    const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites, numPendingTests } = JSON.parse(
-      readFileSync(report, 'utf8'),
-    );
-    counts.passed += numPassedTests;
-    counts.failed += numFailedTests + numRuntimeErrorTestSuites;
-    if (numPendingTests > 0) throw new Error(`${numPendingTests} tests were skipped: a skipped test proves nothing`);
-    if (code !== 0 && numFailedTests + numRuntimeErrorTestSuites === 0) counts.failed += 1;
+    const code = await run(process.execPath, [...node, jest, '--json', `--outputFile=${path}`, ...args]);
+    const report: JestReport = JSON.parse(readFileSync(path, 'utf8'));
+    if (report.numPendingTests > 0)
+      throw new Error(`${report.numPendingTests} tests were skipped: a skipped test proves nothing`);
+    if (code !== 0 && countsOf(report).failed === 0) throw new Error(`jest ended with ${code}, and says of no failure`);
+    return report;
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-const counts: Counts = { passed: 0, failed: 0 };
+/** Files that failed beside others are run once more, each alone, and told when they pass. */
+async function runAgain(failures: readonly Failure[], counts: Counts): Promise<Counts> {
+  const flaky: string[] = [];
+  let after = counts;
+  for (const failure of failures) {
+    console.log(`\n== once more, alone: ${failure.file}`);
+    const second = countsOf(await runJest(['--runInBand', '--runTestsByPath', failure.file]));
+    const before = after;
+    after = afterSecondRun(before, failure, second);
+    if (after !== before) flaky.push(...flakyLines(failure));
+  }
+  if (flaky.length > 0) console.log(`\n${flaky.join('\n')}`);
+  return after;
+}
+
+async function runTests(patterns: readonly string[]): Promise<Counts> {
+  const report = await runJest([`--maxWorkers=${WORKERS}`, ...patterns]);
+  const failures = failuresOf(report, ROOT);
+  return isWorthASecondRun(failures) ? await runAgain(failures, countsOf(report)) : countsOf(report);
+}
+
+const patterns = process.argv.slice(2);
+let checks: Counts = { passed: 0, failed: 0 };
+let tests: Counts = { passed: 0, failed: 1 };
 try {
-  const patterns = process.argv.slice(2);
-  if (patterns.length === 0) await runChecks(counts);
+  if (patterns.length === 0) checks = await runChecks();
   console.log('\n== binaries of the control plane');
   await ensureBinaries({ log: line => console.log(line) });
   console.log('\n== tests');
-  await runJest(counts, patterns);
+  tests = await runTests(patterns);
 } catch (error) {
   console.error(error);
-  counts.failed += 1;
 }
-console.log(`\n${counts.passed} passed, ${counts.failed} failed`);
-process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
+const [passed, failed] = [checks.passed + tests.passed, checks.failed + tests.failed];
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
