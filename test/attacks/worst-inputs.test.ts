@@ -166,9 +166,13 @@ describe('memory stays flat', () => {
       for (const parser of PARSERS) for (const text of Object.values(WORST_INPUTS)) timed(parser, text);
     };
     all();
-    const before = heap();
-    for (let round = 0; round < 3; round++) all();
-    expect((heap() - before) / MIB).toBeLessThan(8);
+    // what is kept of inputs grows by each turn; what the engine itself makes of them once, by one or two
+    const growths = Array.from({ length: 4 }, () => {
+      const before = heap();
+      for (let round = 0; round < 3; round++) all();
+      return (heap() - before) / MIB;
+    });
+    expect(Math.min(...growths)).toBeLessThan(4);
   });
 
   /** Each is parsed from a text of its own, as objects that a watch delivers are. */

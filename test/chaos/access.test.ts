@@ -6,7 +6,9 @@ import { Secrets } from '../../operators/engagement/secrets.ts';
 import { ServiceAccounts } from '../../operators/engagement/service-account.ts';
 import { accountName, accountRoleName } from '../../operators/rbac/account.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
+import { QUICK } from '../support/agent-fleet.ts';
 import { eventually, untilStill } from '../support/eventually.ts';
+import type { Site } from '../support/fleet.ts';
 import type { Person } from '../support/person.ts';
 import { type ProxiedSite, proxied } from './proxied.ts';
 
@@ -16,10 +18,11 @@ const READ_NODES = { verbs: ['list'], apiGroups: [''], resources: ['nodes'] };
 let fleet: AccessFleet;
 let edge: ProxiedSite;
 beforeAll(async () => {
-  fleet = await AccessFleet.start(async site => {
+  const throughProxy = async (site: Site) => {
     edge = await proxied(site);
     return edge.kubeconfig;
-  });
+  };
+  fleet = await AccessFleet.start(throughProxy, { heartbeat: QUICK });
   await fleet.template('nodes', { context: 'Cluster', rules: [READ_NODES] });
   await fleet.template('volumes', { context: 'Cluster', rules: [{ ...READ_NODES, resources: ['persistentvolumes'] }] });
   await fleet.template('pods', { context: 'Project', rules: [READ_PODS] });

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { ClusterResource } from '#api';
 import { findCondition, type WatcherTimings } from '#runtime';
 import { ClusterRoleBindings, ClusterRoles, RoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Site } from '../support/fleet.ts';
 import type { Person } from '../support/person.ts';
 import { type ProxiedSite, proxied } from './proxied.ts';
 
@@ -16,13 +16,12 @@ const RULES = (resource: string) => [{ verbs: ['list'], apiGroups: [''], resourc
 let fleet: AccessFleet;
 let edge: ProxiedSite;
 beforeAll(async () => {
-  fleet = await AccessFleet.start(async site => {
+  const throughProxy = async (site: Site) => {
     edge = await proxied(site);
     return edge.kubeconfig;
-  });
+  };
   // the cluster operator asks over connections of its own, which must not make an outage of it
-  const heartbeat = { interval: '5s', timeout: '5m' };
-  await fleet.hub.mergePatch(ClusterResource, { name: 'edge-1' }, { spec: { heartbeat } });
+  fleet = await AccessFleet.start(throughProxy, { heartbeat: { interval: '5s', timeout: '5m' } });
   await fleet.rbac.stop();
   fleet.rbac = fleet.fleet.start(['rbac'], { timings: TIMINGS });
   await fleet.template('nodes', { context: 'Cluster', rules: RULES('nodes') });

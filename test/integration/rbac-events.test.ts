@@ -5,7 +5,9 @@ import { ClusterRoleBindings } from '../../operators/engagement/rbac-kinds.ts';
 import { Secrets } from '../../operators/engagement/secrets.ts';
 import { type ProxiedSite, proxied } from '../chaos/proxied.ts';
 import { AccessFleet, user } from '../support/access-fleet.ts';
+import { QUICK } from '../support/agent-fleet.ts';
 import { eventually } from '../support/eventually.ts';
+import type { Site } from '../support/fleet.ts';
 
 interface EventObject extends KubeObject {
   readonly type?: string;
@@ -23,10 +25,11 @@ const RULES = [{ verbs: ['list'], apiGroups: [''], resources: ['nodes'] }];
 let fleet: AccessFleet;
 let edge: ProxiedSite;
 beforeAll(async () => {
-  fleet = await AccessFleet.start(async site => {
+  const throughProxy = async (site: Site) => {
     edge = await proxied(site);
     return edge.kubeconfig;
-  });
+  };
+  fleet = await AccessFleet.start(throughProxy, { heartbeat: QUICK });
   await fleet.template('nodes', { context: 'Cluster', rules: RULES });
 }, 120_000);
 afterAll(async () => {
