@@ -11,7 +11,11 @@ export default {
   testTimeout: 60_000,
   testSequencer: '<rootDir>/hack/test/sequencer.js',
   projects: [
-    { ...base, testMatch: ['<rootDir>/{api,cli,hack,operators,runtime,test}/**/*.test.ts'] },
+    {
+      ...base,
+      testMatch: ['<rootDir>/{api,cli,hack,operators,runtime,test}/**/*.test.ts'],
+      testPathIgnorePatterns: ['/test/attacks/after-a-thief\\.test\\.ts$'], // of agents alone
+    },
     {
       // what is promised of projects and of access, promised once more where an agent does the work
       ...base,
@@ -19,7 +23,7 @@ export default {
       globals: { CONNECTION: 'agent' },
       testMatch: [
         '<rootDir>/test/integration/project-*.test.ts',
-        '<rootDir>/test/attacks/{absent-project,policies-off}.test.ts',
+        '<rootDir>/test/attacks/{absent-project,after-a-thief,policies-off}.test.ts',
         '<rootDir>/test/chaos/crash-{at-every-write,while-access-changes}.test.ts',
         '<rootDir>/test/integration/rbac-{accounts,bindings,global,templates}.test.ts',
         '<rootDir>/test/attacks/held-bindings.test.ts',

@@ -129,6 +129,19 @@ describe('LeaderElection', () => {
     expect(lease()).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
+  test('a holder that claims the lease for years is succeeded after ten minutes, and counts that overflow begin anew', async () => {
+    const spec = { holderIdentity: 'a', leaseDurationSeconds: 2 ** 31 - 1, leaseTransitions: 2 ** 31 - 1 };
+    server.store.create({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { ...KEY }, spec });
+    const b = contender('b');
+    void acquire(b).catch(() => undefined);
+    await tried(b);
+    await passFor(b, 598_000);
+    expect(b.acquired).toBe(false);
+    await passFor(b, 5_000);
+    expect(b.acquired).toBe(true);
+    expect(lease()).toMatchObject({ holderIdentity: 'b', leaseDurationSeconds: 15, leaseTransitions: 0 });
+  });
+
   test('the guard refuses from the renewal deadline on, before anybody else may write', async () => {
     const a = contender('a');
     await acquire(a);

@@ -49,6 +49,11 @@ export interface Renewal {
   readonly at: number;
 }
 
+/** A holder that says it keeps its lease for longer is waited for no longer, s. */
+const LONGEST_LEASE_SECONDS = 600;
+/** leaseTransitions is an int32 (k8s.io/api/coordination/v1): the server refuses more. */
+const MOST_TRANSITIONS = 2 ** 31;
+
 /** So many renewals are remembered: a minute's, with the pauses of a leader. */
 const REMEMBERED = 32;
 
@@ -64,7 +69,8 @@ export function writtenAfter(version: string, renewals: readonly Renewal[]): num
 
 /**
  * Leader election by a Lease, with the algorithm of client-go: contenders judge the holder by their own
- * clock from the moment they saw the last renewal, so clocks need not agree.
+ * clock from the moment they saw the last renewal, so clocks need not agree. A holder that claims more than ten minutes
+ * is taken at ten.
  *
  * {@link assertHeld} is the fence: it throws once the deadline for renewal has passed on the monotonic
  * clock, so that a process which was frozen writes nothing when it wakes up.
@@ -208,7 +214,8 @@ export class LeaderElection {
     const version = lease.metadata?.resourceVersion ?? '';
     const now = clock.monotonic();
     if (this.#observed?.version !== version) this.#observed = { version, at: now };
-    return now - this.#observed.at >= (leaseDurationSeconds ?? leaseMs / 1000) * 1000;
+    const seconds = Math.min(leaseDurationSeconds ?? leaseMs / 1000, LONGEST_LEASE_SECONDS);
+    return now - this.#observed.at >= seconds * 1000;
   }
 
   async #take(lease: Lease | undefined, signal: AbortSignal): Promise<Lease> {
@@ -221,7 +228,7 @@ export class LeaderElection {
       leaseDurationSeconds: Math.max(1, Math.round(leaseMs / 1000)),
       acquireTime: mine && acquireTime ? acquireTime : now,
       renewTime: now,
-      leaseTransitions: mine ? leaseTransitions : lease ? leaseTransitions + 1 : 0,
+      leaseTransitions: mine ? leaseTransitions : lease ? (leaseTransitions + 1) % MOST_TRANSITIONS : 0,
     };
     if (lease) return await this.#write(lease, spec, signal);
     const { client, namespace, name } = this.#options;

@@ -8,13 +8,15 @@ import { HealthServer, type ServingOptions } from './health.ts';
 import { LeaderElection, type LeaderElectionOptions, type Renewal } from './leader.ts';
 import type { Logger } from './log.ts';
 import { collectProcessMetrics } from './metrics.ts';
-import { Recorder } from './recorder.ts';
+import { Recorder, type RecorderOptions } from './recorder.ts';
 import { RequestAuthorizer } from './request-authorizer.ts';
 import { Transport } from './transport.ts';
 
 export interface ManagerOptions extends Omit<ClusterOptions, 'name' | 'writeGuard' | 'onReplaced'> {
   /** Such as `paddock.dev/project`: names the events' source. */
   readonly controllerName: string;
+  /** Where only so many events of this process may be there at once, see RecorderOptions.numbered [any number]. */
+  readonly numberedEvents?: RecorderOptions['numbered'];
   readonly identity: string;
   /** Where the lease lives; without one every replica works (for tests of single processes only). */
   readonly leaderElection?: Pick<LeaderElectionOptions, 'namespace' | 'leaseMs' | 'renewDeadlineMs' | 'retryMs'> & {
@@ -72,8 +74,9 @@ export class Manager {
       writeGuard: this.writeGuard,
       onReplaced: error => this.#fatal.abort(error),
     });
-    const { controllerName: controller, clock = systemClock } = options;
-    this.recorder = new Recorder({ client: this.hub.client, log, controller, instance: identity, clock });
+    const { controllerName: controller, clock = systemClock, numberedEvents: numbered } = options;
+    const recorder = { client: this.hub.client, log, controller, instance: identity, clock };
+    this.recorder = new Recorder({ ...recorder, ...(numbered ? { numbered } : {}) });
   }
 
   /** Of the watches of the hub, and of clusters that are engaged. */

@@ -70,6 +70,27 @@ describe('Recorder', () => {
     expect(stored()[0]?.series).toEqual({ count: 4, lastObservedTime: '2026-01-01T12:01:00.000000Z' });
   });
 
+  test('where events are numbered, one that finds its number taken has one of the next, and goes on under it', async () => {
+    const client = new Client(transport, { fieldManager: 'test' });
+    const options = { client, log: silentLogger, controller: 'example.com/test', instance: 'test-1', clock };
+    const several = Array.from({ length: 2 }, () => new Recorder({ ...options, numbered: { prefix: 'e', count: 4 } }));
+    for (const each of several)
+      for (const note of ['one', 'two']) each.record(Namespaces, namespace, { ...attached, note });
+    for (const each of several) await each.flush();
+    clock.pass(60_000);
+    for (const each of several) each.record(Namespaces, namespace, { ...attached, note: 'two' });
+    for (const each of several) await each.flush();
+    expect(
+      stored()
+        .map(({ metadata }) => metadata?.name)
+        .sort(),
+    ).toEqual(['e-0', 'e-1', 'e-2', 'e-3']);
+    expect(stored().filter(({ note, series }) => note === 'two' && series?.count === 2)).toHaveLength(2);
+    several[0]?.record(Namespaces, namespace, { ...attached, note: 'three' });
+    await several[0]?.flush();
+    expect(stored()).toHaveLength(4);
+  });
+
   test('after six quiet minutes it is a new event', async () => {
     record();
     await recorder.flush();

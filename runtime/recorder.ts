@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from './client.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { microTimestamp } from './conditions.ts';
-import { errorMessage, isNotFound } from './errors.ts';
+import { errorMessage, isAlreadyExists, isNotFound } from './errors.ts';
 import type { Logger } from './log.ts';
 import { apiVersion, Events, type KubeObject, type ResourceType } from './resource.ts';
 
@@ -31,11 +31,13 @@ export interface RecorderOptions {
   readonly clock?: Clock;
   /** Events of one reason for one object that may come at once [20]; later ones one every ten seconds. */
   readonly burst?: number;
+  /** Where only so many may be there at once: they are called `<prefix>-<number>`, with numbers below `count` [any name]. */
+  readonly numbered?: { readonly prefix: string; readonly count: number };
 }
 
 interface Remembered {
   readonly namespace: string;
-  readonly name: string;
+  name: string;
   count: number;
   lastAt: number;
   /** The count that the server was told last. */
@@ -50,6 +52,8 @@ interface Bucket {
 const SERIES_MS = 6 * 60_000;
 const REFILL_MS = 10_000;
 const REMEMBERED = 2_000;
+/** Numbers that are tried for one event: those of the last hour may be taken. */
+const TRIES = 8;
 /** Events that may wait to be sent; what comes while so many do is lost. */
 const WAITING = 2_000;
 
@@ -67,6 +71,8 @@ export class Recorder {
   readonly #recent = new Map<string, Remembered>();
   readonly #buckets = new Map<string, Bucket>();
   readonly #waiting: (() => Promise<void>)[] = [];
+  /** Of the next event, where they are numbered: another process begins elsewhere. */
+  #number = Math.floor(Math.random() * 1_000);
   /** Resolves when nothing waits. */
   #sending: Promise<void> | undefined;
 
@@ -88,13 +94,21 @@ export class Recorder {
     }
     if (!this.#admit(`${uid} ${event.reason}`, now)) return;
     if (again) {
-      const create = () => this.#create(type, regarding, event, now, again.name);
+      const create = () => this.#create(type, regarding, event, now, again);
       this.#send(() => this.#continue(again, create));
       return;
     }
-    const eventName = `${name.slice(0, 200)}.${id.slice(0, 10)}${now.toString(16)}`;
-    this.#send(() => this.#create(type, regarding, event, now, eventName));
-    this.#remember(id, { namespace, name: eventName, count: 1, lastAt: now, told: 1 });
+    const eventName = this.#numbered() ?? `${name.slice(0, 200)}.${id.slice(0, 10)}${now.toString(16)}`;
+    const remembered = { namespace, name: eventName, count: 1, lastAt: now, told: 1 };
+    this.#send(() => this.#create(type, regarding, event, now, remembered));
+    this.#remember(id, remembered);
+  }
+
+  #numbered(): string | undefined {
+    const { numbered } = this.#options;
+    if (!numbered) return undefined;
+    this.#number = (this.#number + 1) % numbered.count;
+    return `${numbered.prefix}-${this.#number}`;
   }
 
   /** Resolves when everything recorded so far was sent or given up. */
@@ -107,10 +121,9 @@ export class Recorder {
     { metadata }: T,
     { type: eventType, reason, action, note }: EventIntent,
     now: number,
-    name: string,
+    remembered: Remembered,
   ): Promise<void> {
-    const { namespace = 'default' } = metadata ?? {};
-    const { client, controller, instance } = this.#options;
+    const { controller, instance } = this.#options;
     const regarding = {
       apiVersion: apiVersion(type),
       kind: type.kind,
@@ -119,7 +132,6 @@ export class Recorder {
       ...(metadata?.namespace ? { namespace: metadata.namespace } : {}),
     };
     const body = {
-      metadata: { name, namespace },
       eventTime: microTimestamp(now),
       reportingController: controller,
       reportingInstance: clip(instance, 128),
@@ -129,7 +141,23 @@ export class Recorder {
       note: clip(note, 1024),
       regarding,
     };
-    await client.create<KubeObject>(EventType, { namespace }, body);
+    await this.#createNamed(remembered, body);
+  }
+
+  /** Under its name, or where events are numbered and the number is taken under one of the next. */
+  async #createNamed(remembered: Remembered, body: object): Promise<void> {
+    const { client, numbered } = this.#options;
+    const { namespace } = remembered;
+    for (let tries = 1; ; tries++) {
+      const metadata = { name: remembered.name, namespace };
+      try {
+        await client.create<KubeObject>(EventType, { namespace }, { metadata, ...body });
+        return;
+      } catch (error) {
+        if (!numbered || !isAlreadyExists(error) || tries === TRIES) throw error;
+        remembered.name = this.#numbered() ?? remembered.name;
+      }
+    }
   }
 
   async #continue(event: Remembered, create: () => Promise<void>): Promise<void> {

@@ -241,7 +241,7 @@ export interface ProjectStatusQuota {
    */
   revision?: number;
   /**
-   * What each namespace has been given, by name; at most 1,000 namespaces.
+   * What each namespace has been given, by name; at most 1,000 namespaces, and 512 KiB of names and resources.
    */
   namespaces?: {
     [k: string]: {

@@ -112,6 +112,7 @@ async function work(options: Work, stop: AbortSignal): Promise<void> {
     ...transport,
     credentials: credential,
     controllerName: `${GROUP}/agent`,
+    numberedEvents: { prefix: 'agent', count: 1_000 }, // a policy of the hub refuses other names
     fieldManager: 'paddock-agent',
     identity,
     log,

@@ -149,6 +149,6 @@ function isConfirmed(scope: AccessScope, access: ClusterAccess, cluster: string)
   const { engagements } = scope;
   const { metadata, spec, status } = access;
   if (isTooMany(access) && status?.expiresAt === undefined) return true; // nothing was ever given
-  if (isAgents(scope, access)) return isRevokedByAgent(access);
+  if (isAgents(scope, access)) return isRevokedByAgent(access, { over: isOver(access) });
   return engagements.get(cluster)?.people.isAccessDone(metadata.uid ?? '', accountName(spec.user)) ?? false;
 }

@@ -193,9 +193,13 @@ export function agentsConditions(
   return saying(binding, [intent, foreignRulesCondition(FOREIGN_RULES_SEEN, foreignRules)], now);
 }
 
-/** The agent has confirmed that nothing of a ClusterAccess is left on its cluster. */
-export function isRevokedByAgent({ status }: ClusterAccess): boolean {
-  return isConditionTrue(status?.conditions, REVOKED);
+/**
+ * The agent has confirmed that nothing of a ClusterAccess is left on its cluster: of the access as it is now, or of one
+ * whose token has ended by itself.
+ */
+export function isRevokedByAgent({ metadata, status }: ClusterAccess, { over }: { readonly over: boolean }): boolean {
+  const revoked = findCondition(status?.conditions, REVOKED);
+  return revoked?.status === 'True' && (over || revoked.observedGeneration === metadata.generation);
 }
 
 /** What the agent says of the token of a ClusterAccess; undefined while it says nothing. */

@@ -1,6 +1,6 @@
 import { type ClusterAccess, ClusterAccessResource, clusterNamespace, ProjectResource } from '#api';
 import { type Condition, findCondition, microTimestamp, Namespaces } from '#runtime';
-import { core, get, leases, OTHER, OWN, paddock, patch, post } from '../integration/agent-requests.ts';
+import { asAgent, core, get, leases, OTHER, OWN, paddock, patch, post } from '../integration/agent-requests.ts';
 import { aBinding, bindingsIn, isAccepted } from '../integration/policy-hub.ts';
 import { createAgentCluster, manifestOf } from '../support/agents.ts';
 import { eventually } from '../support/eventually.ts';
@@ -74,9 +74,9 @@ export class AgentHub {
       'paddock.dev/policies-proven': 'true',
     };
     const metadata = { name: 'heartbeat', annotations };
-    isAccepted(await this.agent.send(post(path, { metadata, spec: spec() })));
+    isAccepted(await this.agent.send(post(asAgent(path), { metadata, spec: spec() })));
     this.#beating = setInterval(() => {
-      this.agent.send(patch(`${path}/heartbeat`, { spec: spec() })).catch(() => undefined);
+      this.agent.send(patch(asAgent(`${path}/heartbeat`), { spec: spec() })).catch(() => undefined);
     }, 2_000);
     await this.fleet.connected(OWN, 'True', 60_000);
   }

@@ -6,6 +6,7 @@ import { type Cluster, clusterNamespace } from '#api';
 import type { KubeObject } from '#runtime';
 import { agentRights, projectRights } from '../../operators/cluster/registration/rights.ts';
 import {
+  asAgent,
   C_OTHER,
   C_OWN,
   core,
@@ -23,6 +24,7 @@ import {
   put,
   remove,
   tokenRequest,
+  word,
 } from '../integration/agent-requests.ts';
 import type { Rule } from '../integration/policy-hub.ts';
 import { eventually } from '../support/eventually.ts';
@@ -113,8 +115,8 @@ beforeAll(async () => {
     who: hub.agent,
     request: put(core(C_OWN, 'secrets/kubeconfig'), { metadata: { name: 'kubeconfig' } }),
   });
-  await enforced({ who: hub.agent, request: post(leases(C_OWN), { metadata: { name: 'mine' } }) });
-  await enforced({ who: hub.agent, request: post(EVENTS, anEvent({ reportingController: 'kubelet' })) });
+  await enforced({ who: hub.agent, request: post(asAgent(leases(C_OWN)), { metadata: { name: 'mine' } }) });
+  await enforced({ who: hub.agent, request: post(asAgent(EVENTS), anEvent({ reportingController: 'kubelet' })) });
   await enforced({ who: hub.agent, request: status('clusters', { namespace: 'c-forged' }) });
   await enforced({ who: hub.agent, request: tokenRequest({}) });
   before = await otherCluster();
@@ -141,11 +143,15 @@ async function otherCluster(): Promise<string> {
 }
 
 const EVENTS = `/apis/events.k8s.io/v1/namespaces/${C_OWN}/events`;
+/** As long as an apply takes keys. */
+const LONG_NAMES = Object.fromEntries(
+  Array.from({ length: 900 }, (_, index) => [`n${index}${'x'.repeat(900)}`, { pods: '1' }]),
+);
 const BIG = 'x'.repeat(100_000);
 
 function anEvent(more: object = {}) {
   return {
-    metadata: { name: 'told-by-a-thief' },
+    metadata: { name: 'agent-7' },
     eventTime: '2026-01-01T00:00:00.000000Z',
     type: 'Normal',
     reason: 'Test',
@@ -164,18 +170,11 @@ const CONDITION = {
   message: 'x',
   lastTransitionTime: '2026-01-01T00:00:00Z',
 } as const;
-const condition = (type: string) => ({ conditions: [{ ...CONDITION, type }] });
-/** Besides the conditions that are there. */
-const withCondition = async (path: string, type: string) => {
-  const { status: now = {} } = await asAdmin(hub.fleet.hub, get(path));
-  const { conditions = [] } = now as { conditions?: { type: string }[] };
-  return patch(`${path}/status`, {
-    status: { conditions: [...conditions.filter(each => each.type !== type), ...condition(type).conditions] },
-  });
-};
+const withCondition = (path: string, type: string, more: object = {}) =>
+  word(`${path}/status`, { conditions: [{ ...CONDITION, type, ...more }] });
 const status = (kind: string, body: object) => {
   const at = { clusters: `${PADDOCK}/clusters/${OWN}` }[kind] ?? paddock(C_OWN, kind);
-  return patch(`${at}/status`, { status: body });
+  return word(`${at}/status`, body);
 };
 
 type Outcome = 'allowed' | 'forbidden' | 'refused' | 'absent';
@@ -250,6 +249,12 @@ const TRIES: Readonly<Record<string, readonly Try[]>> = {
       'fills it',
       () => status('projects/payments', { conditions: [{ ...CONDITION, type: 'Ready', message: 'x'.repeat(30_000) }] }),
     ],
+    [
+      'refused',
+      'tells that nothing of it is left',
+      () => withCondition(paddock(C_OWN, 'projects/payments'), 'Detached'),
+    ],
+    ['refused', 'fills it with names', () => status('projects/payments', { quota: { namespaces: LONG_NAMES } })],
     ['forbidden', 'says it of another', () => patch(paddock(C_OTHER, 'projects/payments/status'), { status: {} })],
     [
       'forbidden',
@@ -261,8 +266,36 @@ const TRIES: Readonly<Record<string, readonly Try[]>> = {
   'c- patch roletemplatebindings/status.paddock.dev': [
     [
       'allowed',
-      'tells that it is revoked',
+      'tells that it is in force',
+      () => withCondition(paddock(C_OWN, 'roletemplatebindings/readers'), 'Applied'),
+    ],
+    [
+      'refused',
+      'tells that it is revoked before it is deleted',
       () => withCondition(paddock(C_OWN, 'roletemplatebindings/readers'), 'Revoked'),
+    ],
+    [
+      'refused',
+      'tells that it is in force as it will be changed',
+      () => withCondition(paddock(C_OWN, 'roletemplatebindings/readers'), 'Applied', { observedGeneration: 99 }),
+    ],
+    [
+      'refused',
+      'tells it as a field manager whose words no other agent takes back',
+      () =>
+        word(
+          paddock(C_OWN, 'roletemplatebindings/readers/status'),
+          { conditions: [{ ...CONDITION, type: 'Applied' }] },
+          'thief',
+        ),
+    ],
+    [
+      'refused',
+      'tells it by a patch',
+      () =>
+        patch(`${paddock(C_OWN, 'roletemplatebindings/readers/status')}?fieldManager=paddock-agent-rbac`, {
+          status: { conditions: [{ ...CONDITION, type: 'Applied', reason: 'Patched' }] },
+        }),
     ],
     ['refused', 'tells that it is Ready', () => withCondition(paddock(C_OWN, 'roletemplatebindings/readers'), 'Ready')],
     [
@@ -342,21 +375,49 @@ const TRIES: Readonly<Record<string, readonly Try[]>> = {
   ],
   'c- get, list, watch, create, patch leases.coordination.k8s.io': [
     ['allowed', 'lists those of its cluster', () => get(leases(C_OWN))],
-    ['allowed', 'forges a heartbeat', () => patch(`${leases(C_OWN)}/heartbeat`, { spec: { holderIdentity: 'thief' } })],
-    ['refused', 'fills one', () => patch(`${leases(C_OWN)}/heartbeat`, { metadata: { annotations: { big: BIG } } })],
-    ['refused', 'creates one of another name', () => post(leases(C_OWN), { metadata: { name: 'mine' } })],
+    [
+      'allowed',
+      'forges a heartbeat',
+      () => patch(asAgent(`${leases(C_OWN)}/heartbeat`), { spec: { holderIdentity: 'thief' } }),
+    ],
+    [
+      'refused',
+      'fills one',
+      () => patch(asAgent(`${leases(C_OWN)}/heartbeat`), { metadata: { annotations: { big: BIG } } }),
+    ],
+    ['refused', 'creates one of another name', () => post(asAgent(leases(C_OWN)), { metadata: { name: 'mine' } })],
+    [
+      'refused',
+      'takes one for 68 years',
+      () => patch(asAgent(`${leases(C_OWN)}/heartbeat`), { spec: { leaseDurationSeconds: 2_147_483_647 } }),
+    ],
+    [
+      'refused',
+      'brings its counter to the end',
+      () => patch(asAgent(`${leases(C_OWN)}/heartbeat`), { spec: { leaseTransitions: 2_147_483_647 } }),
+    ],
+    [
+      'refused',
+      'fills one with field managers',
+      () => patch(`${leases(C_OWN)}/heartbeat?fieldManager=m41`, { spec: { holderIdentity: 'thief' } }),
+    ],
+    [
+      'refused',
+      'tells of the use of many manifests',
+      () => post(asAgent(leases(C_OWN)), { metadata: { name: 'registration-1' } }),
+    ],
     [
       'refused',
       'has one collected with another object',
       () =>
-        patch(`${leases(C_OWN)}/heartbeat`, {
+        patch(asAgent(`${leases(C_OWN)}/heartbeat`), {
           metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'Secret', name: 'x', uid: 'x' }] },
         }),
     ],
     [
       'refused',
       'keeps one for ever',
-      () => patch(`${leases(C_OWN)}/heartbeat`, { metadata: { finalizers: ['a.example/b'] } }),
+      () => patch(asAgent(`${leases(C_OWN)}/heartbeat`), { metadata: { finalizers: ['a.example/b'] } }),
     ],
     ['forbidden', 'deletes one', () => remove(`${leases(C_OWN)}/heartbeat`)],
     ['forbidden', 'forges the heartbeat of another', () => patch(`${leases(C_OTHER)}/heartbeat`, { spec: {} })],
@@ -379,17 +440,32 @@ const TRIES: Readonly<Record<string, readonly Try[]>> = {
     ],
   ],
   'c- create, patch events.events.k8s.io': [
-    ['allowed', 'records an Event', () => post(EVENTS, anEvent())],
+    ['allowed', 'records an Event', () => post(asAgent(EVENTS), anEvent())],
     [
       'refused',
       'records one as somebody else',
-      () => post(EVENTS, anEvent({ reportingController: 'paddock.dev/rbac' })),
+      () => post(asAgent(EVENTS), anEvent({ reportingController: 'paddock.dev/rbac' })),
     ],
-    ['refused', 'fills one', () => post(EVENTS, anEvent({ metadata: { name: 'big', annotations: { big: BIG } } }))],
+    [
+      'refused',
+      'records more than a thousand',
+      () => post(asAgent(EVENTS), anEvent({ metadata: { name: 'agent-1000' } })),
+    ],
+    [
+      'refused',
+      'fills one by what it is about',
+      () =>
+        post(asAgent(EVENTS), anEvent({ metadata: { name: 'agent-8' }, regarding: { kind: 'Project', name: BIG } })),
+    ],
+    [
+      'refused',
+      'fills one',
+      () => post(asAgent(EVENTS), anEvent({ metadata: { name: 'agent-8', annotations: { big: BIG } } })),
+    ],
     [
       'refused',
       'fills one that is there',
-      () => patch(`${EVENTS}/told-by-a-thief`, { metadata: { annotations: { big: BIG } } }),
+      () => patch(asAgent(`${EVENTS}/agent-7`), { metadata: { annotations: { big: BIG } } }),
     ],
     ['forbidden', 'records one with another', () => post(EVENTS.replace(C_OWN, C_OTHER), anEvent())],
     ['forbidden', 'records one by the older API', () => post(core(C_OWN, 'events'), { metadata: { name: 'old' } })],

@@ -36,6 +36,31 @@ export const apply = (path: string, body: object): UserRequest => ({
   contentType: APPLY,
 });
 
+/** As the agent's own operator names itself, without which no policy lets it write Leases and Events. */
+export const asAgent = (path: string): string => `${path}?fieldManager=paddock-agent`;
+
+const WORDS: Readonly<Record<string, readonly [kind: string, operator: string]>> = {
+  clusters: ['Cluster', 'cluster'],
+  projects: ['Project', 'project'],
+  roletemplatebindings: ['RoleTemplateBinding', 'rbac'],
+  clusteraccesses: ['ClusterAccess', 'rbac'],
+};
+
+/** What an agent says of an object: an apply of its status, as the operator that says it, or as somebody else. */
+export function word(path: string, status: object, manager?: string): UserRequest {
+  const [, namespace, plural = '', name = ''] =
+    /(?:\/namespaces\/([^/]+))?\/([a-z]+)\/([^/]+)\/status$/.exec(path) ?? [];
+  const [kind, operator] = WORDS[plural] ?? ['Plan', 'upgrade'];
+  const body = {
+    apiVersion: 'paddock.dev/v1alpha1',
+    kind,
+    metadata: { name, ...(namespace ? { namespace } : {}) },
+    status,
+  };
+  const by = manager ?? `paddock-agent-${operator}`;
+  return { ...patch(`${path}?fieldManager=${by}&force=true`, body), contentType: APPLY };
+}
+
 export const ONLY = (name: string) => `fieldSelector=${encodeURIComponent(`metadata.name=${name}`)}`;
 
 interface TokenWish {

@@ -9,6 +9,7 @@ import { type Fleet, SecretType, startFleet } from '../support/fleet.ts';
 import { base64 } from '../support/objects.ts';
 import { mintToken, TokenUser, type UserRequest } from '../support/token-user.ts';
 import {
+  asAgent,
   C_OTHER,
   C_OWN,
   core,
@@ -28,6 +29,7 @@ import {
   post,
   put,
   tokenRequest,
+  word,
 } from './agent-requests.ts';
 import { ClusterFixture } from './cluster-fixture.ts';
 
@@ -101,13 +103,13 @@ describe('an agent may', () => {
     ['read its Cluster', get(`${PADDOCK}/clusters/${OWN}`), 200],
     ['list its Cluster by name', get(`${PADDOCK}/clusters?${ONLY(OWN)}`), 200],
     ['watch its Cluster by name', get(`${PADDOCK}/clusters?watch=true&timeoutSeconds=1&${ONLY(OWN)}`), 200],
-    ['patch the status of its Cluster', patch(`${PADDOCK}/clusters/${OWN}/status`, { status: { version: 'v1' } }), 200],
+    ['say something of its Cluster', word(`${PADDOCK}/clusters/${OWN}/status`, { version: 'v1' }), 200],
     ['list its Projects', get(paddock(C_OWN, 'projects')), 200],
     ['watch its Projects', get(paddock(C_OWN, 'projects?watch=true&timeoutSeconds=1')), 200],
-    ['patch the status of a Project', patch(paddock(C_OWN, 'projects/payments/status'), { status: {} }), 200],
+    ['say something of a Project', word(paddock(C_OWN, 'projects/payments/status'), {}), 200],
     ['put a token into a Secret access-token-*', put(core(C_OWN, 'secrets/access-token-old'), withToken()), 200],
-    ['create a Lease', post(leases(C_OWN), named('registration-mine')), 201],
-    ['patch a Lease', patch(`${leases(C_OWN)}/registration-mine`, { spec: { holderIdentity: 'me' } }), 200],
+    ['create a Lease', post(asAgent(leases(C_OWN)), named('engagement')), 201],
+    ['patch a Lease', patch(asAgent(`${leases(C_OWN)}/engagement`), { spec: { holderIdentity: 'me' } }), 200],
     ['list its Leases', get(leases(C_OWN)), 200],
     ['list the Secrets of a project', get(core(P_OWN, 'secrets')), 200],
     ['list the ConfigMaps of a project', get(core(P_OWN, 'configmaps')), 200],
@@ -127,9 +129,9 @@ describe('an agent may', () => {
     const about = { apiVersion: 'paddock.dev/v1alpha1', kind: 'Project', namespace: C_OWN, name: 'payments' };
     const now = { eventTime: new Date().toISOString().replace('Z', '000Z'), type: 'Normal' };
     const by = { reportingController: 'paddock.dev/agent', reportingInstance: 'a', action: 'Test', reason: 'Test' };
-    const body = { ...named('about-payments'), ...now, ...by, regarding: about, note: 'a test' };
+    const body = { ...named('agent-0'), ...now, ...by, regarding: about, note: 'a test' };
 
-    expect(await agent.send(post(`/apis/events.k8s.io/v1/namespaces/${C_OWN}/events`, body))).toMatchObject({
+    expect(await agent.send(post(asAgent(`/apis/events.k8s.io/v1/namespaces/${C_OWN}/events`), body))).toMatchObject({
       status: 201,
     });
   });
@@ -168,14 +170,47 @@ const AGAINST_POLICY: readonly (readonly [what: string, request: () => UserReque
   ],
   [
     'create a Lease of another name',
-    () => post(leases(C_OWN), named('mine')),
+    () => post(asAgent(leases(C_OWN)), named('mine')),
     /heartbeat, engagement and registration-/,
   ],
-  ['create a Lease with a finalizer', () => post(leases(C_OWN), held('registration-2')), /metadata\.finalizers: /],
+  [
+    'tell of the use of a manifest that is not the last one',
+    () => post(asAgent(leases(C_OWN)), named('registration-mine')),
+    /of the manifest that was issued last, not registration-mine/,
+  ],
+  ['create a Lease with a finalizer', () => post(asAgent(leases(C_OWN)), held('heartbeat')), /metadata\.finalizers: /],
   [
     'put a finalizer on a Lease',
-    () => patch(`${leases(C_OWN)}/registration-mine`, held('registration-mine')),
+    () => patch(asAgent(`${leases(C_OWN)}/engagement`), held('engagement')),
     /metadata\.finalizers: /,
+  ],
+  [
+    'take a Lease for years',
+    () => patch(asAgent(`${leases(C_OWN)}/engagement`), { spec: { leaseDurationSeconds: 2_147_483_647 } }),
+    /spec\.leaseDurationSeconds 2147483647: .* at most 60 seconds/,
+  ],
+  [
+    'bring the counter of a Lease to its end',
+    () => patch(asAgent(`${leases(C_OWN)}/engagement`), { spec: { leaseTransitions: 2_147_483_647 } }),
+    /spec\.leaseTransitions 2147483647: .* by one/,
+  ],
+  [
+    'write a Lease as another field manager',
+    () => patch(`${leases(C_OWN)}/engagement?fieldManager=m1`, { spec: { holderIdentity: 'me' } }),
+    /fieldManager: an agent writes a Lease as/,
+  ],
+  [
+    'write a status as another field manager',
+    () => word(paddock(C_OWN, 'projects/payments/status'), { namespaces: { total: 1 } }, 'm1'),
+    /fieldManager: .* only as paddock-agent-project/,
+  ],
+  [
+    'write a status by patch',
+    () =>
+      patch(paddock(C_OWN, 'projects/payments/status?fieldManager=paddock-agent-project'), {
+        status: { namespaces: { total: 1 } },
+      }),
+    /only by server-side apply/,
   ],
   ['ask for a token bound to nothing', () => tokenRequest({ name: '' }), /must be bound/],
   ['ask for a token bound without a uid', () => tokenRequest({}), /must be bound/],
@@ -232,8 +267,13 @@ describe('an agent may not', () => {
     const cluster = await fleet.hub.client.get(ClusterResource, { name: OWN });
     const sneaky = { metadata: { finalizers: ['a.example/b'], labels: { a: 'b' } }, spec: { displayName: 'x' } };
 
-    await agent.send(patch(paddock(C_OWN, 'projects/payments/status'), { ...sneaky, status: {} }));
-    await agent.send(patch(`${PADDOCK}/clusters/${OWN}/status`, { ...sneaky, status: { version: 'v2' } }));
+    const saying = (path: string, status: object) => {
+      const request = word(path, status);
+      const { metadata } = request.body as { metadata: object };
+      return { ...request, body: { ...request.body, ...sneaky, metadata: { ...metadata, ...sneaky.metadata } } };
+    };
+    await agent.send(saying(paddock(C_OWN, 'projects/payments/status'), {}));
+    await agent.send(saying(`${PADDOCK}/clusters/${OWN}/status`, { version: 'v2' }));
 
     const after = await fleet.hub.client.get(ProjectResource, key);
     expect(after.spec).toEqual(spec);

@@ -1,5 +1,14 @@
 import { type Cluster, ClusterResource, clusterNamespace, marks, ownership, PLANE_HUB } from '#api';
-import { type Client, type Informer, isAlreadyExists, type KubeObject, keyOf, Leases, type Result } from '#runtime';
+import {
+  type Client,
+  type Informer,
+  isAlreadyExists,
+  type KubeObject,
+  keyOf,
+  Leases,
+  Namespaces,
+  type Result,
+} from '#runtime';
 import { parseDuration } from '../../engagement/duration.ts';
 import { requestToken } from '../../engagement/token.ts';
 import type { OperatorContext } from '../../settings.ts';
@@ -18,6 +27,7 @@ import {
   ANNOTATION_SPENT,
   ANNOTATION_TOKEN_ID,
   isReuse,
+  LABEL_REGISTRATION,
   registrationState,
   type Spent,
 } from './secret.ts';
@@ -28,6 +38,8 @@ export interface ManifestIssuerOptions {
   /** The Secrets of these names, metadata only. */
   readonly registration: Informer<KubeObject>;
   readonly credential: Informer<KubeObject>;
+  /** Metadata only. */
+  readonly namespaces: Informer<KubeObject>;
   /** The Leases that say which tokens were used. */
   readonly uses: Informer<KubeObject>;
   /** Told when {@link ManifestIssuer.hubAddressUnknown} has become true. */
@@ -73,6 +85,7 @@ export class ManifestIssuer {
       await this.#replace(cluster, state.uid, 'Used', signal);
       return undefined;
     }
+    await this.#announce(namespace, state.tokenId, signal); // it is there unless an earlier version has issued it
     const bound = credential.get({ namespace, name: CREDENTIAL_SECRET })?.metadata?.uid;
     if (bound === undefined || bound === state.credentialUid) return undefined;
     // the credential was revoked since: by this manifest no agent could get one
@@ -135,9 +148,18 @@ export class ManifestIssuer {
       [ANNOTATION_EXPIRES_AT]: expiresAt,
       [ANNOTATION_CREDENTIAL_UID]: credentialUid,
     };
+    await this.#announce(namespace, id, signal); // before anybody has the manifest
     const patch = { metadata: { uid, annotations }, data: { 'agent.yaml': Buffer.from(manifest).toString('base64') } };
     await client.mergePatch(SecretIntents, { namespace, name: REGISTRATION_SECRET }, patch, { signal });
     return undefined;
+  }
+
+  /** Says in the namespace which manifest it was last, so that its agent can tell of no other's use. */
+  async #announce(name: string, tokenId: string, signal: AbortSignal): Promise<void> {
+    const known = this.#options.namespaces.get({ name })?.metadata?.annotations?.[LABEL_REGISTRATION];
+    if (known === tokenId) return;
+    const patch = { metadata: { annotations: { [LABEL_REGISTRATION]: tokenId } } };
+    await this.#options.client.mergePatch<KubeObject>(Namespaces, { name }, patch, { signal });
   }
 
   /** The token dies with its Secret, in whose place an empty one says why. */

@@ -77,7 +77,7 @@ export class Registrations implements Runnable {
     this.#uses = hub.cache.informer<KubeObject>(Leases, { labelSelector: LABEL_REGISTRATION, metadataOnly: true });
     const { registration, credential } = this.#secrets;
     const { context, onChange } = options;
-    const shared = { context, client: this.#client, uses: this.#uses, onChange };
+    const shared = { context, client: this.#client, namespaces: this.#namespaces, uses: this.#uses, onChange };
     this.#issuer = new ManifestIssuer({ ...shared, registration, credential });
     const derived = [ServiceAccounts, RoleBindings, ClusterRoles, ClusterRoleBindings];
     this.#derived = new Map<ResourceType, Informer<KubeObject>>([

@@ -13,7 +13,10 @@ export const ANNOTATION_SPENT = 'paddock.dev/spent';
 export const ANNOTATION_REUSED_BY = 'paddock.dev/reused-by';
 /** On such a Lease: what both clusters got was revoked. */
 export const ANNOTATION_REVOKED = 'paddock.dev/revoked';
-/** On a Lease `registration-<token id>`: that id. */
+/**
+ * A label on a Lease `registration-<token id>`: that id. An annotation on `c-<cluster>`: that of the manifest which was
+ * issued last; a policy lets an agent make no other such Lease.
+ */
 export const LABEL_REGISTRATION = 'paddock.dev/registration';
 
 /** Why a registration Secret holds no manifest. */
