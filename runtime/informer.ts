@@ -23,6 +23,8 @@ import { type WatchEvent, Watcher } from './watcher.ts';
 const LIVE: AppliedContext = { initial: false, own: false };
 const INITIAL: AppliedContext = { initial: true, own: false };
 const OWN: AppliedContext = { initial: false, own: true };
+/** Deletions of which no event has come yet that are remembered: many times those that are on their way at a time. */
+const TOMBSTONES = 10_000;
 
 /**
  * A kind in memory, kept current by one watch, for any number of controllers.
@@ -174,6 +176,8 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     if (!known || (uid !== undefined && known.metadata?.uid !== uid)) return;
     const knownUid = known.metadata?.uid;
     if (knownUid) this.#tombstones.add(knownUid);
+    // a server that never tells of deletions; the oldest are those that no event is to be expected of any more
+    if (this.#tombstones.size > TOMBSTONES) this.#tombstones.delete(this.#tombstones.values().next().value ?? '');
     this.#remove(keyString(key));
   }
 

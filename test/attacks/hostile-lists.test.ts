@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Project } from '#api';
-import { Cache, Client, type KubeObject, Namespaces, Transport } from '#runtime';
+import { Cache, Client, errorMessage, type KubeObject, mergeConditions, Namespaces, Transport } from '#runtime';
 import { orderOfJoining } from '../../operators/membership/namespace-limit.ts';
+import { foreignRulesMessage } from '../../operators/rbac/foreign-rules.ts';
 import { plainCredentials, within } from '../conformance/world.ts';
 import { eventually } from '../support/eventually.ts';
 import * as wrong from '../support/wrong-answers.ts';
@@ -137,4 +138,31 @@ test('namespaces of one project that come one by one cost no more than their num
   // it was counted anew for each of them: 10,000 took minutes
   expect(performance.now() - startedAt).toBeLessThan(3_000);
   expect(order.beyond.size).toBe(29_900);
+});
+
+describe('names and ids that no API server gives', () => {
+  test.each([
+    ['a namespace in hostile letters', { name: 'a\u001b[31m/../b' }, 'its name is that of no namespace: a/../b'],
+    ['a namespace of a megabyte', { name: 'a'.repeat(1_000_000) }, 'its name has 1000000 characters'],
+    ['a uid of a megabyte', { name: 'a', uid: 'u'.repeat(1_000_000) }, 'its uid has 1000000 characters'],
+  ])('%s is no answer', async (_what, metadata, problem) => {
+    server.wrongly(/./, wrong.events({ type: 'ADDED', object: { metadata } }, bookmark('7')));
+    const { informer, failures } = watched();
+    await eventually(() => failures.length > 0, within('the answer is refused'));
+    expect(errorMessage(failures[0])).toContain(problem);
+    expect(errorMessage(failures[0]).length).toBeLessThan(1_000);
+    expect(informer.size).toBe(0);
+  });
+});
+
+test('a name of a megabyte, which RBAC allows, is in no message whole', () => {
+  const names = Array.from({ length: 30 }, (_, index) => `${index}\u001b[31m${'x'.repeat(1_000_000)}`);
+  const message = foreignRulesMessage('edge-1', 'auditor', names) ?? '';
+  expect(message.length).toBeLessThan(8_192);
+  const [condition] = mergeConditions([], [{ type: 'Ready', status: 'False', reason: 'A', message: names.join() }], {
+    now: 0,
+  });
+  // the API server refuses a status with more than 32,768, and then nothing of it is told
+  expect(condition?.message.length).toBeLessThan(32_768);
+  expect(condition?.message).toMatch(/^[ -~…]*$/);
 });
