@@ -44,6 +44,13 @@ export type Place = Partial<Key>;
 
 /** Empty for an object that was not stored. */
 const DECIMAL = /^\d{0,39}$/;
+/** RFC 1123 label: the name of a namespace. */
+const NAMESPACE = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+/** The longest name but for RBAC, whose objects are named as anybody likes. */
+const NAME_LENGTH = 253;
+const RBAC_GROUP = 'rbac.authorization.k8s.io';
+/** A uid has 36 characters. */
+const UID_LENGTH = 128;
 /** What a server answers in place of the object when only its metadata was asked for. */
 const PARTIAL = 'PartialObjectMetadata';
 
@@ -73,12 +80,17 @@ function objectProblem(value: unknown, type: ResourceType, place: Place): string
   // whose name was asked for need not repeat it
   if (name !== undefined || place.name === undefined) {
     if (typeof name !== 'string' || name === '') return 'it has no name';
+    if (name.length > NAME_LENGTH && type.group !== RBAC_GROUP) return `its name has ${name.length} characters`;
+    if (type.kind === 'Namespace' && !NAMESPACE.test(name)) return `its name is that of no namespace: ${name}`;
     if (place.name !== undefined && name !== place.name) return `its name is ${name.slice(0, 256)}`;
   }
   if (!isOptional(namespace, 'string')) return 'its namespace is no text';
   if (type.namespaced && place.namespace && namespace && namespace !== place.namespace)
     return `its namespace is ${String(namespace).slice(0, 256)}`;
+  if (namespace && !NAMESPACE.test(String(namespace)))
+    return `its namespace is none: ${String(namespace).slice(0, 256)}`;
   if (!isOptional(uid, 'string')) return 'its uid is no text';
+  if (String(uid ?? '').length > UID_LENGTH) return `its uid has ${String(uid).length} characters`;
   if (!isList(finalizers, each => typeof each === 'string')) return 'its finalizers are no list of texts';
   if (!isList(ownerReferences, isOwner)) return 'its ownerReferences are no list of references';
   return versionProblem(metadata);

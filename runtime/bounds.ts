@@ -17,6 +17,11 @@ export const BOUNDS = {
   listBytes: 1024 * MIB,
   /** Objects of one kind and selection: three times the Pods of the largest cluster that Kubernetes supports. */
   objects: 500_000,
+  /**
+   * What all caches of one downstream keep: 10,000 namespaces, as many as Kubernetes supports, with five roles in each that
+   * a hundred people have take some 400 MiB.
+   */
+  keptBytes: 512 * MIB,
   /** All bodies of one server that are read at the same time. */
   heldBytes: 128 * MIB,
   /** Answers with a status below 200 before the answer. */

@@ -1,6 +1,7 @@
 import type { Client, WriteContext, WriteObserver } from './client.ts';
 import type { Clock } from './clock.ts';
 import { Informer } from './informer.ts';
+import { KeptBytes } from './kept.ts';
 import { type Key, type KubeObject, type ResourceType, resourceName } from './resource.ts';
 import { describeSelection, type Selection } from './selection.ts';
 import type { Resumption, WatcherTimings } from './watcher.ts';
@@ -14,21 +15,32 @@ export interface CacheOptions {
   readonly timings?: Partial<WatcherTimings>;
   readonly clock?: Clock;
   readonly freeze?: boolean;
+  /** Bytes that all informers together keep at most, by estimate [no bound]. */
+  readonly keptBytes?: number;
 }
 
 export interface InformerRequest<T extends KubeObject> extends Selection {
   /** Informers of one kind and selection are shared; a transform must be named to be shared. */
   readonly transform?: { readonly name: string; readonly apply: (object: T) => T };
+  /** Objects at most, of whoever asks first; see InformerOptions. */
+  readonly mostObjects?: number;
 }
 
 /** The informers of one cluster: one watch for each kind and selection, however many controllers ask. */
 export class Cache implements WriteObserver {
-  readonly #options: CacheOptions;
+  readonly #options: Omit<CacheOptions, 'keptBytes'>;
+  readonly #kept: KeptBytes | undefined;
   readonly #informers = new Map<string, Informer<KubeObject>>();
   #started: { readonly client: Client; readonly signal: AbortSignal } | undefined;
 
-  constructor(options: CacheOptions) {
+  constructor({ keptBytes, ...options }: CacheOptions) {
     this.#options = options;
+    this.#kept = keptBytes === undefined ? undefined : new KeptBytes(keptBytes);
+  }
+
+  /** Bytes that its informers keep, by estimate; 0 without a bound on them. */
+  get keptBytes(): number {
+    return this.#kept?.kept ?? 0;
   }
 
   /** Starts all informers asked for so far; later ones start when they are asked for. */
@@ -48,6 +60,7 @@ export class Cache implements WriteObserver {
       ...this.#options,
       ...selection,
       type,
+      ...(this.#kept ? { kept: this.#kept } : {}),
       ...(transform ? { transform: transform.apply } : {}),
     });
     this.#informers.set(id, informer as unknown as Informer<KubeObject>);
@@ -86,7 +99,7 @@ export class Cache implements WriteObserver {
 }
 
 function informerId<T extends KubeObject>(type: ResourceType<T>, request: InformerRequest<T>): string {
-  const { transform, metadataOnly, ...selection } = request;
+  const { transform, metadataOnly, mostObjects: _most, ...selection } = request;
   const content = metadataOnly ? ' metadata' : '';
   return `${describeSelection(type, selection)}${content}${transform ? ` ${transform.name}` : ''}`;
 }

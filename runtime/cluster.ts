@@ -21,6 +21,8 @@ export interface ClusterOptions extends Pick<TransportOptions, 'writeGuard' | 'a
   readonly timings?: Partial<WatcherTimings>;
   readonly clock?: Clock;
   readonly freeze?: boolean;
+  /** Bytes that its caches keep at most, by estimate [no bound]. */
+  readonly keptBytes?: number;
 }
 
 /** Under the address of one cluster, another one answers, or the same one restored from a backup: what was read of it is void. */
@@ -62,6 +64,7 @@ export class Cluster {
         options.log.error({ cluster: options.name, watch, err: error }, 'a subscriber of this watch failed'),
       ...(options.timings ? { timings: options.timings } : {}),
       ...(options.clock ? { clock: options.clock } : {}),
+      ...(options.keptBytes === undefined ? {} : { keptBytes: options.keptBytes }),
       freeze: options.freeze ?? false,
     });
     this.client = new Client(this.transport, { fieldManager: options.fieldManager, observer: this.cache });

@@ -1,3 +1,8 @@
+import { printable } from './printable.ts';
+
+/** Of a message as much as is written, in UTF-16 units; the API takes 32,768 characters. */
+const LONGEST_MESSAGE = 8_192;
+
 /** metav1.Condition. */
 export interface Condition {
   readonly type: string;
@@ -14,7 +19,8 @@ export type ConditionIntent = Pick<Condition, 'type' | 'status' | 'reason' | 'me
 
 /**
  * The conditions to write: `lastTransitionTime` is kept where the status did not change, so that an
- * unchanged condition is written as it was. Conditions not named in `wanted` are left out.
+ * unchanged condition is written as it was. Conditions not named in `wanted` are left out. Messages are made printable and
+ * bounded: of names that others chose, one that is refused would keep the whole status from being written.
  */
 export function mergeConditions(
   current: readonly Condition[] | undefined,
@@ -25,7 +31,8 @@ export function mergeConditions(
   return wanted.map(intent => {
     const before = findCondition(current, intent.type);
     const kept = before?.status === intent.status ? before.lastTransitionTime : timestamp(options.now);
-    return { ...intent, lastTransitionTime: kept, ...generation };
+    const message = printable(intent.message, LONGEST_MESSAGE);
+    return { ...intent, message, lastTransitionTime: kept, ...generation };
   });
 }
 

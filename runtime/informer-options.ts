@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { KeptBytes } from './kept.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
 import type { Selection } from './selection.ts';
 import type { Resumption, WatcherTimings } from './watcher.ts';
@@ -24,6 +25,10 @@ export interface InformerOptions<T extends KubeObject> extends Selection {
   readonly type: ResourceType<T>;
   /** For metrics and logs. */
   readonly cluster: string;
+  /** Objects at most [BOUNDS.objects]. With more the watch fails, and what was known of them stays as it was. */
+  readonly mostObjects?: number;
+  /** Shared by the informers of one server: beyond it the watch fails in the same way [no bound]. */
+  readonly kept?: KeptBytes;
   /** Applied to each object before it is stored: drop what is not needed. Must not return its argument changed. */
   readonly transform?: (object: T) => T;
   /** Awaited between a complete list and its coming into force; when it rejects, the list is thrown away. */

@@ -1,8 +1,9 @@
-import { BOUNDS } from './bounds.ts';
+import { BOUNDS, inMiB } from './bounds.ts';
 import type { Client, WriteContext, WriteObserver } from './client.ts';
 import { systemClock } from './clock.ts';
 import { AnswerError, errorMessage } from './errors.ts';
 import type { AppliedContext, InformerHandler, InformerOptions } from './informer-options.ts';
+import { weightOf } from './kept.ts';
 import { reportWatchAge } from './metrics.ts';
 import {
   compareResourceVersions,
@@ -22,6 +23,8 @@ import { type WatchEvent, Watcher } from './watcher.ts';
 const LIVE: AppliedContext = { initial: false, own: false };
 const INITIAL: AppliedContext = { initial: true, own: false };
 const OWN: AppliedContext = { initial: false, own: true };
+/** Deletions of which no event has come yet that are remembered: many times those that are on their way at a time. */
+const TOMBSTONES = 10_000;
 
 /**
  * A kind in memory, kept current by one watch, for any number of controllers.
@@ -41,7 +44,7 @@ export class Informer<T extends KubeObject> implements WriteObserver {
   readonly #waiting = new Set<() => void>();
   /** uids deleted by us whose DELETED event has not come yet: late events must not bring them back. */
   readonly #tombstones = new Set<string>();
-  #listing: { readonly objects: Map<string, T>; readonly tombstones: ReadonlySet<string> } | undefined;
+  #listing: Listing<T> | undefined;
   /** The watch has told everything up to this version. */
   #heard: string | undefined;
   #synced = false;
@@ -143,6 +146,8 @@ export class Informer<T extends KubeObject> implements WriteObserver {
   stop(): void {
     this.#stop?.abort();
     this.#handlers.clear();
+    this.#endListing();
+    if (this.#options.kept) for (const object of this.#store.values()) this.#options.kept.give(weightOf(object));
   }
 
   /** Stores an object of this kind that a write returned, unless something newer is known. */
@@ -152,10 +157,17 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     // the server answered a request for this type, so the object is a T
     if (object.metadata?.name === undefined) return;
     const known = this.#store.get(keyString(keyOf(object)));
-    if (!known && this.#store.size >= BOUNDS.objects) return; // the watch tells what is wrong
+    if (!known && this.#store.size >= this.#mostObjects) return; // the watch tells what is wrong
     const selected = this.#selects(object) ?? known !== undefined;
-    if (selected) this.#apply(this.#prepare(object as T), conditional ? OWN : LIVE);
+    if (selected) this.#applyWritten(this.#prepare(object as T), known, conditional ? OWN : LIVE);
     else this.#unselect(object);
+  }
+
+  /** Where there is no room for it, the watch tells so. */
+  #applyWritten(object: T, known: T | undefined, context: AppliedContext): void {
+    const { kept } = this.#options;
+    const more = kept ? weightOf(object) - (known ? weightOf(known) : 0) : 0;
+    if (!kept || kept.kept + more <= kept.most) this.#apply(object, context);
   }
 
   /** Forgets an object that this process deleted. */
@@ -164,20 +176,19 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     if (!known || (uid !== undefined && known.metadata?.uid !== uid)) return;
     const knownUid = known.metadata?.uid;
     if (knownUid) this.#tombstones.add(knownUid);
+    // a server that never tells of deletions; the oldest are those that no event is to be expected of any more
+    if (this.#tombstones.size > TOMBSTONES) this.#tombstones.delete(this.#tombstones.values().next().value ?? '');
     this.#remove(keyString(key));
   }
 
   #handle(event: WatchEvent<T>): void | Promise<void> {
     switch (event.type) {
       case 'Init':
-        this.#listing = { objects: new Map(), tombstones: new Set(this.#tombstones) };
+        this.#endListing();
+        this.#listing = { objects: new Map(), tombstones: new Set(this.#tombstones), bytes: 0 };
         return;
-      case 'InitApply': {
-        const object = this.#prepare(event.object);
-        this.#listing?.objects.set(keyString(keyOf(object)), object);
-        this.#assertRoom(this.#listing?.objects.size ?? 0);
-        return;
-      }
+      case 'InitApply':
+        return this.#listed(event.object);
       case 'InitDone':
         return this.#complete(event.resourceVersion);
       case 'Apply':
@@ -190,6 +201,27 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     }
   }
 
+  #listed(object: T): void {
+    if (!this.#listing) return;
+    const { objects } = this.#listing;
+    const key = keyString(keyOf(object));
+    const known = this.#store.get(key);
+    const isKnown = known && isSameVersion(known, object);
+    // what is known already takes no more memory than it does
+    const listed = isKnown ? known : this.#prepare(object);
+    objects.set(key, listed);
+    this.#assertNumber(objects.size);
+    const bytes = isKnown || !this.#options.kept ? 0 : weightOf(listed);
+    this.#take(bytes);
+    this.#listing.bytes += bytes;
+  }
+
+  /** What was listed is thrown away, or in force. */
+  #endListing(): void {
+    this.#options.kept?.give(this.#listing?.bytes ?? 0);
+    this.#listing = undefined;
+  }
+
   async #complete(resourceVersion: string): Promise<void> {
     await this.#options.verify?.(this.#signal);
     this.#replace(resourceVersion);
@@ -198,7 +230,7 @@ export class Informer<T extends KubeObject> implements WriteObserver {
   /** Brings a complete list into force: what it does not name is gone, unless written after it. */
   #replace(resourceVersion: string): void {
     const { objects: listing, tombstones } = this.#listing ?? { objects: new Map<string, T>(), tombstones: new Set() };
-    this.#listing = undefined;
+    this.#endListing(); // what is put below is counted again
     // a list is never older than what the watch has told, unless the server was restored from a backup
     const restored = compareResourceVersions(resourceVersion, this.#heard) < 0;
     this.#heard = resourceVersion;
@@ -244,13 +276,12 @@ export class Informer<T extends KubeObject> implements WriteObserver {
   #restore(object: T): void {
     const key = keyString(keyOf(object));
     const old = this.#store.get(key);
-    const { uid, resourceVersion } = object.metadata ?? {};
-    if (old?.metadata?.resourceVersion !== resourceVersion || old?.metadata?.uid !== uid)
-      this.#put(key, object, old, LIVE);
+    if (!old || !isSameVersion(old, object)) this.#put(key, object, old, LIVE);
   }
 
   #put(key: string, object: T, old: T | undefined, context: AppliedContext): void {
-    if (!old) this.#assertRoom(this.#store.size + 1);
+    if (!old) this.#assertNumber(this.#store.size + 1);
+    if (this.#options.kept) this.#take(weightOf(object) - (old ? weightOf(old) : 0));
     this.#store.set(key, object);
     this.#tell(handler => handler.applied(object, old, context));
   }
@@ -267,7 +298,9 @@ export class Informer<T extends KubeObject> implements WriteObserver {
 
   #remove(key: string): void {
     const old = this.#store.delete(key);
-    if (old) this.#tell(handler => handler.deleted(old));
+    if (!old) return;
+    this.#options.kept?.give(weightOf(old));
+    this.#tell(handler => handler.deleted(old));
   }
 
   #tell(call: (handler: InformerHandler<T>) => void): void {
@@ -287,9 +320,20 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     return this.#options.freeze ? deepFreeze(stored) : stored;
   }
 
-  #assertRoom(objects: number): void {
-    if (objects > BOUNDS.objects)
-      throw new AnswerError(`WATCH ${this.resource}`, `there are more than ${BOUNDS.objects} ${this.resource}`);
+  get #mostObjects(): number {
+    return this.#options.mostObjects ?? BOUNDS.objects;
+  }
+
+  #assertNumber(objects: number): void {
+    if (objects > this.#mostObjects)
+      throw new AnswerError(`WATCH ${this.resource}`, `there are more than ${this.#mostObjects} ${this.resource}`);
+  }
+
+  #take(bytes: number): void {
+    const { kept } = this.#options;
+    if (!kept || kept.take(bytes)) return;
+    const problem = `all that is to be kept of the cluster takes more than ${inMiB(kept.most)} with these ${this.resource}`;
+    throw new AnswerError(`WATCH ${this.resource}`, problem);
   }
 
   /** A write took the object out of our selection. */
@@ -307,6 +351,19 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     this.#options.onHealth?.(error, describeSelection(this.#options.type, this.#options));
     if (this.known) this.#tell(handler => handler.known?.());
   }
+}
+
+/** A complete list that is being read. */
+interface Listing<T> {
+  readonly objects: Map<string, T>;
+  readonly tombstones: ReadonlySet<string>;
+  /** Of what was not known before, where that is counted. */
+  bytes: number;
+}
+
+function isSameVersion({ metadata: one }: KubeObject, { metadata: other }: KubeObject): boolean {
+  if (one?.resourceVersion === undefined) return false;
+  return one.uid === other?.uid && one.resourceVersion === other?.resourceVersion;
 }
 
 function warn(error: unknown, what: string): void {

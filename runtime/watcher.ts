@@ -150,13 +150,17 @@ export class Watcher<T extends KubeObject> {
           continue;
         }
         this.#options.onHealth?.(error);
+        // an expired version is mended by listing, at once unless the last list did not help; a list has no version
+        const isMended = isExpired(error) && this.#state.name === 'Watching' && this.#isListOld;
         if (isExpired(error)) this.#state = EMPTY;
         this.#interrupted = true;
-        // an expired version is mended by listing, at once unless the last list did not help
-        if (!isExpired(error) || this.#clock.monotonic() - this.#listedAt < RELIST_PAUSE_MS)
-          await this.#pause(signal, moved);
+        if (!isMended) await this.#pause(signal, moved);
       }
     }
+  }
+
+  get #isListOld(): boolean {
+    return this.#clock.monotonic() - this.#listedAt >= RELIST_PAUSE_MS;
   }
 
   /** What was refused over the connection before is asked at once over the next. */

@@ -101,7 +101,13 @@ export class Session {
     const { timeoutMs, credentials } = connection;
     const start = { server: nameOf(connection), timeoutMs, answered: before.answered, assumed: before.connected };
     this.#monitor = new HealthMonitor(start, clock, () => this.#publish());
-    this.#cluster = new ClusterConnection({ ...cluster, credentials, clock, onReplaced: () => this.#doubt() });
+    this.#cluster = new ClusterConnection({
+      ...cluster,
+      credentials,
+      clock,
+      keptBytes: BOUNDS.keptBytes,
+      onReplaced: () => this.#doubt(),
+    });
     this.#ended = this.#run();
   }
 

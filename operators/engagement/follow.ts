@@ -1,6 +1,7 @@
 import { type Cluster as ClusterObject, ClusterResource, clusterNamespace } from '#api';
 import {
   Backoff,
+  BOUNDS,
   Cluster,
   Controller,
   type Credentials,
@@ -176,6 +177,7 @@ export class FollowClusters implements Runnable {
       credentials: connection.credentials,
       fieldManager,
       log: manager.log,
+      keptBytes: BOUNDS.keptBytes,
       writeGuard: () => {
         manager.writeGuard();
         this.#joining.assertMayWrite(name, uid);

@@ -11,6 +11,8 @@ import {
 
 const MemberNamespaces = Namespaces as ResourceType<MemberNamespace>;
 const BY_PROJECT = 'project';
+/** Three times as many as Kubernetes supports in a cluster; each is looked at in turn, and counted for its project. */
+const MOST_NAMESPACES = 30_000;
 
 /** A downstream namespace as the cache keeps it. */
 export interface MemberNamespace extends KubeObject {
@@ -74,6 +76,7 @@ export function memberNamespaces(cluster: Cluster): Informer<MemberNamespace> {
   const namespaces = cluster.cache.informer(MemberNamespaces, {
     metadataOnly: true,
     transform: { name: 'member', apply: memberNamespaceOf },
+    mostObjects: MOST_NAMESPACES,
   });
   namespaces.addIndex(BY_PROJECT, namespace => [membershipOf(namespace) ?? '']);
   return namespaces;

@@ -1,5 +1,6 @@
 import { ANNOTATION_PROJECT_UID, type Project } from '#api';
 import type { KubeObject } from '#runtime';
+import { JoiningOrder } from './joining-order.ts';
 
 /** What `spec.namespaceLimit` is where an API server of before does not fill it in. */
 const DEFAULT_LIMIT = 100;
@@ -10,31 +11,32 @@ export function namespaceLimitOf({ spec }: Pick<Project, 'spec'>): number {
 }
 
 /**
- * The names of members beyond a Project's limit, in order of joining: first those that the project operator saw join,
- * which annotation `paddock.dev/project-uid` records, then the others; among them by creation, then by name. So a
- * namespace that joins never takes the place of another, however old it is.
+ * The members of a Project in order of joining, of which its limit serves the first: those that the project operator saw
+ * join, which annotation `paddock.dev/project-uid` records, then the others; among them by creation, then by name. So a
+ * namespace that joins never takes the place of another, however old it is. Without a Project nobody is beyond a limit.
  */
+export function orderOfJoining(
+  members: readonly KubeObject[],
+  project: Pick<Project, 'spec' | 'metadata'> | undefined,
+): JoiningOrder<KubeObject> {
+  const rank = (member: KubeObject) => rankOf(member, project?.metadata.uid);
+  return new JoiningOrder({ limit: project ? namespaceLimitOf(project) : Number.POSITIVE_INFINITY, rank }, members);
+}
+
+/** The names of members beyond a Project's limit. */
 export function beyondLimit(
   members: readonly KubeObject[],
   project: Pick<Project, 'spec' | 'metadata'>,
 ): ReadonlySet<string> {
-  const limit = namespaceLimitOf(project);
-  if (members.length <= limit) return NONE;
-  const { uid } = project.metadata;
-  const order = (one: KubeObject, other: KubeObject) =>
-    Number(hasJoined(other, uid)) - Number(hasJoined(one, uid)) ||
-    compare(createdAt(one), createdAt(other)) ||
-    compare(nameOf(one), nameOf(other));
-  return new Set([...members].sort(order).slice(limit).map(nameOf));
+  return orderOfJoining(members, project).beyond;
 }
-
-const NONE: ReadonlySet<string> = new Set();
 
 /** Whether the project operator saw the namespace join the Project of this uid. */
 export function hasJoined({ metadata }: KubeObject, uid: string | undefined): boolean {
   return !!uid && metadata?.annotations?.[ANNOTATION_PROJECT_UID] === uid;
 }
 
-const nameOf = ({ metadata }: KubeObject): string => metadata?.name ?? '';
-const createdAt = ({ metadata }: KubeObject): string => `${metadata?.creationTimestamp ?? ''}`;
-const compare = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);
+function rankOf(member: KubeObject, uid: string | undefined) {
+  const { name = '', creationTimestamp } = member.metadata ?? {};
+  return { name, first: hasJoined(member, uid), since: `${creationTimestamp ?? ''}` };
+}

@@ -1,13 +1,8 @@
 import { clusterNamespace, type Project } from '#api';
-import { type Informer, keyString, type Watched } from '#runtime';
-import {
-  isTerminating,
-  type MemberNamespace,
-  membershipOf,
-  membersOf,
-  namespacesOf,
-} from '../engagement/membership.ts';
-import { beyondLimit, hasJoined, namespaceLimitOf } from './namespace-limit.ts';
+import { type Informer, type KubeObject, keyString, type Watched } from '#runtime';
+import { isTerminating, type MemberNamespace, membershipOf, membersOf } from '../engagement/membership.ts';
+import type { JoiningOrder } from './joining-order.ts';
+import { namespaceLimitOf, orderOfJoining } from './namespace-limit.ts';
 
 export interface NamespaceLimitsOptions {
   readonly cluster: string;
@@ -22,11 +17,15 @@ export interface NamespaceLimitsOptions {
 
 /**
  * Which namespaces of one cluster are beyond the limits of their projects. It keeps up with namespaces and Projects while
- * it follows them; a project within its limit costs nothing but a count.
+ * it follows them; a namespace that comes, changes or goes costs O(log n) of its project's, as somebody who fills a cluster
+ * with namespaces of one project would otherwise hold up everybody else.
  */
 export class NamespaceLimits {
   readonly #options: NamespaceLimitsOptions;
-  readonly #beyond = new Map<string, ReadonlySet<string>>();
+  /** Of each project that namespaces name, those that are not on their way out. */
+  readonly #orders = new Map<string, JoiningOrder<KubeObject>>();
+  /** The number of all. One on its way out counts until it is gone: a finalizer keeps it for as long as somebody likes. */
+  readonly #counts = new Map<string, number>();
   readonly #full = new Map<string, number>();
 
   constructor(options: NamespaceLimitsOptions) {
@@ -35,7 +34,7 @@ export class NamespaceLimits {
 
   /** The members of a project that are beyond its limit. */
   beyond(project: string): ReadonlySet<string> {
-    return this.#beyond.get(project) ?? NONE;
+    return this.#orders.get(project)?.beyond ?? NONE;
   }
 
   /** The limits of the projects that have as many namespaces as they may, by name. */
@@ -59,10 +58,8 @@ export class NamespaceLimits {
         deleted: recount,
       }),
       namespaces.subscribe({
-        applied: (namespace, old) => {
-          if (!old || this.#isCountedOtherwise(namespace, old)) this.#recountOf(namespace, old);
-        },
-        deleted: namespace => this.#recountOf(namespace),
+        applied: (namespace, old) => this.#namespaceChanged(namespace, old),
+        deleted: namespace => this.#namespaceChanged(undefined, namespace),
       }),
     ];
     signal.addEventListener(
@@ -74,35 +71,55 @@ export class NamespaceLimits {
     );
   }
 
-  #isCountedOtherwise(namespace: MemberNamespace, old: MemberNamespace): boolean {
-    const project = membershipOf(namespace);
-    if (project !== membershipOf(old) || isTerminating(namespace) !== isTerminating(old)) return true;
-    const uid = project === undefined ? undefined : this.#project(project)?.metadata.uid;
-    return hasJoined(namespace, uid) !== hasJoined(old, uid);
+  #namespaceChanged(now: MemberNamespace | undefined, old: MemberNamespace | undefined): void {
+    const [to, from] = [membershipOf(now), membershipOf(old)];
+    if (from !== undefined && from !== to) this.#count(from, -1);
+    if (to !== undefined && from !== to) this.#count(to, 1);
+    const isMember = now !== undefined && to !== undefined && !isTerminating(now);
+    if (old && from !== undefined && !(isMember && from === to)) this.#leave(from, old.metadata?.name ?? '');
+    if (!isMember) return;
+    const order = this.#orders.get(to) ?? orderOfJoining([], this.#project(to));
+    this.#orders.set(to, order);
+    this.#tell(order.set(now));
   }
 
-  #recountOf(...namespaces: (MemberNamespace | undefined)[]): void {
-    for (const project of new Set(namespaces.map(membershipOf))) if (project !== undefined) this.#recount(project);
+  #leave(project: string, name: string): void {
+    const order = this.#orders.get(project);
+    if (!order) return;
+    const flipped = order.delete(name);
+    if (order.size === 0) this.#orders.delete(project);
+    this.#tell(flipped);
   }
 
+  #count(project: string, change: 1 | -1): void {
+    const count = (this.#counts.get(project) ?? 0) + change;
+    if (count > 0) this.#counts.set(project, count);
+    else this.#counts.delete(project);
+    this.#setFull(project);
+  }
+
+  /** The Project is another, or has another limit. */
   #recount(name: string): void {
-    const { namespaces, changed } = this.#options;
-    const project = this.#project(name);
-    const members = membersOf(namespaces, name);
-    // one on its way out counts until it is gone: a finalizer keeps it for as long as somebody likes
-    const count = namespacesOf(namespaces, name).length;
-    this.#setFull(name, project && count >= namespaceLimitOf(project) ? namespaceLimitOf(project) : undefined);
-    const [before, now] = [this.beyond(name), project ? beyondLimit(members, project) : NONE];
-    if (now.size > 0) this.#beyond.set(name, now);
-    else this.#beyond.delete(name);
-    const flipped = [
+    const before = this.beyond(name);
+    const members = membersOf(this.#options.namespaces, name);
+    if (members.length > 0) this.#orders.set(name, orderOfJoining(members, this.#project(name)));
+    else this.#orders.delete(name);
+    const now = this.beyond(name);
+    this.#setFull(name);
+    this.#tell([
       ...[...now].filter(namespace => !before.has(namespace)),
       ...[...before].filter(namespace => !now.has(namespace)),
-    ];
-    for (const namespace of flipped) changed(namespace);
+    ]);
   }
 
-  #setFull(name: string, limit: number | undefined): void {
+  #tell(flipped: readonly string[]): void {
+    for (const namespace of flipped) this.#options.changed(namespace);
+  }
+
+  #setFull(name: string): void {
+    const project = this.#project(name);
+    const count = this.#counts.get(name) ?? 0;
+    const limit = project && count >= namespaceLimitOf(project) ? namespaceLimitOf(project) : undefined;
     if (this.#full.get(name) === limit) return;
     if (limit === undefined) this.#full.delete(name);
     else this.#full.set(name, limit);

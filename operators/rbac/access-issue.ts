@@ -13,14 +13,7 @@ import {
   writeKubeconfig,
 } from './access-credentials.ts';
 import { type AccessScope, ensureRole, report, tokenSecretKey } from './access-scope.ts';
-import {
-  type AccessToken,
-  cappedExpiry,
-  InvalidTokenError,
-  lastMoment,
-  readAccessToken,
-  secondsLeft,
-} from './access-token.ts';
+import { type AccessToken, InvalidTokenError, lastMoment, readAccessToken, secondsLeft } from './access-token.ts';
 import { accessSecretName, accountName } from './account.ts';
 import { issuedByAgent } from './agents-word.ts';
 import { KEEPS_NO_REVOCATION, obstacleOfConflicts } from './conflicts.ts';
@@ -28,6 +21,8 @@ import { POLICIES_NOT_INSTALLED } from './guards.ts';
 import { tokenIn } from './kubeconfigs.ts';
 
 const RETRY_MS = 500;
+/** How soon a cluster is asked again that has answered with something else than a token of the access. */
+const INVALID_RETRY_MS = 60_000;
 /** How soon a Secret that is somebody else's is looked for again. */
 const TAKEN_RETRY_MS = 5_000;
 
@@ -90,9 +85,14 @@ async function issueDirectly(
     boundTo: { name: anchor.name ?? '', uid: anchor.uid ?? '' },
     seconds: secondsLeft(access, scope.now()),
   };
-  const { token, expiresAt } = await requestToken(engaged.cluster.client, request, signal);
-  const given = { token, boundTo: request.boundTo.uid, expiresAt: cappedExpiry(access, expiresAt) };
-  const credentials = await writeKubeconfig(scope, access, { endpoint, token: given }, signal);
+  const { token: text } = await requestToken(engaged.cluster.client, request, signal);
+  const token = read(text, access);
+  if (typeof token === 'string' || token.boundTo !== request.boundTo.uid) {
+    const why = typeof token === 'string' ? token : 'it is bound to another Secret';
+    await report(scope, access, { reason: 'TokenInvalid', cluster, message: invalidHere(why, cluster) }, signal);
+    return { requeueAfterMs: INVALID_RETRY_MS };
+  }
+  const credentials = await writeKubeconfig(scope, access, { endpoint, token }, signal);
   const { record: kubeconfig, ...ends } = credentials;
   return await report(scope, access, { reason: 'Issued', cluster, kubeconfig, ...ends }, signal);
 }
@@ -151,6 +151,9 @@ function read(text: string, access: ClusterAccess): AccessToken | string {
     throw error;
   }
 }
+
+const invalidHere = (why: string, cluster: string) =>
+  `what cluster ${cluster} answers to a TokenRequest is no token of this ClusterAccess: ${why}; look at its API server, and at what stands before it; it is tried again`;
 
 const invalid = (why: string, cluster: string) =>
   `what the agent of cluster ${cluster} handed over is no token of this ClusterAccess: ${why}; look after the agent, then delete this ClusterAccess and make another`;

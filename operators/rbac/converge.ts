@@ -7,6 +7,7 @@ import {
   type KubeObject,
   keyOf,
   keyString,
+  named,
   type ResourceType,
   resourceName,
 } from '#runtime';
@@ -24,6 +25,9 @@ export interface Conflict extends Place {
 
 /** Of a condition: a finalizer keeps an object of ours that is deleted, so it can't be made again. */
 export const OBJECT_TERMINATING = 'ObjectTerminating';
+
+/** Finalizers in one message. */
+const FINALIZERS_NAMED = 5;
 
 /** A role, a binding, or what people act through. */
 export type Derived = KubeObject;
@@ -198,7 +202,7 @@ export function conflict(type: ResourceType, wanted: Derived): Conflict {
 export function terminating(type: ResourceType, object: KubeObject): Conflict {
   const key = keyOf(object);
   const finalizers = object.metadata?.finalizers ?? [];
-  const kept = `${finalizers.length === 1 ? 'finalizer' : 'finalizers'} ${finalizers.join(', ')}`;
+  const kept = `${finalizers.length === 1 ? 'finalizer' : 'finalizers'} ${named(finalizers, FINALIZERS_NAMED)}`;
   return {
     type,
     key,

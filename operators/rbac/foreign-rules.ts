@@ -1,12 +1,13 @@
 import { LABEL_OWNER } from '#api';
-import type { Cluster, ConditionIntent, Informer, KubeObject } from '#runtime';
+import { type Cluster, type ConditionIntent, type Informer, type KubeObject, printable } from '#runtime';
 import { AGGREGATE_PREFIX, ClusterRoles, type RoleObject } from '../engagement/rbac-kinds.ts';
 import { rulesName, templateOf } from './desired.ts';
 
 /** Condition of a binding: ClusterRoles on its cluster claim to be part of its role, and are not. */
 export const FOREIGN_RULES = 'ForeignRules';
-/** Names in one message. */
+/** Names in one message, and of one of them as much as is shown: RBAC bounds no name. */
 const NAMED = 20;
+const NAME_LENGTH = 256;
 /** ClusterRoles that are not ours; of each its name and its labels of {@link AGGREGATE_PREFIX} are kept. */
 const UNMARKED = {
   labelSelector: `!${LABEL_OWNER}`,
@@ -48,7 +49,8 @@ export class ForeignRules {
 export function foreignRulesMessage(cluster: string, template: string, names: readonly string[]): string | undefined {
   if (names.length === 0) return undefined;
   const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
-  return `cluster ${cluster}: ClusterRole ${names.slice(0, NAMED).join(', ')}${more} bears label ${AGGREGATE_PREFIX}${template} and was not made by Paddock: its rules are not part of the role; remove the label, or put the rules into the RoleTemplate`;
+  const first = names.slice(0, NAMED).map(name => printable(name, NAME_LENGTH));
+  return `cluster ${cluster}: ClusterRole ${first.join(', ')}${more} bears label ${AGGREGATE_PREFIX}${template} and was not made by Paddock: its rules are not part of the role; remove the label, or put the rules into the RoleTemplate`;
 }
 
 /** As a condition of a binding. */

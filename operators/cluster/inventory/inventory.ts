@@ -40,7 +40,9 @@ const PODS_EVERY_MS = 10_000;
 /** How often it is looked at whether nodes and Pods can still be read. */
 const LOOK_EVERY_MS = 5_000;
 
-const NODES_REQUEST = { transform: { name: 'inventory', apply: reduceNode } };
+/** Three times as many nodes as Kubernetes supports in a cluster: all are counted anew for each report. */
+const MOST_NODES = 15_000;
+const NODES_REQUEST = { transform: { name: 'inventory', apply: reduceNode }, mostObjects: MOST_NODES };
 const PODS_REQUEST = { fieldSelector: PODS_ON_NODES, transform: { name: 'inventory', apply: reducePod } };
 
 /**
