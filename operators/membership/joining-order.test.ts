@@ -11,7 +11,7 @@ const member = fc.record({
 const step = fc.record({ member, isThere: fc.boolean() });
 
 test('whatever comes, changes and goes, those beyond are those of a new order, and each change is told', () => {
-  fc.assert(
+  void fc.assert(
     fc.property(fc.integer({ min: 1, max: 5 }), fc.array(step, { maxLength: 40 }), (limit, steps) => {
       const order = new JoiningOrder({ limit, rank });
       const known = new Map<string, Rank>();
