@@ -52,6 +52,8 @@ let elsewhere: WrongServer;
 const atElsewhere: WrongAnswer = (socket, request) => wrong.redirect(`${elsewhere.url}/readyz`)(socket, request);
 
 const unhealthy = (problem: string) => new RegExp(`^Connected=False APIUnhealthy: GET /readyz.*${problem}`);
+/** Who answers is asked by the watches that resume, and by the cluster operator after it had to doubt the server. */
+const unidentified = (why: string) => new RegExp(`^(Ready=False ClaimFailed|NodesReady=Unknown ReadFailed): .*${why}`);
 const unread = (problem: string) => new RegExp(`^NodesReady=Unknown ReadFailed: nodes can’t be read: .*${problem}`);
 const unclaimed = (problem: string) => new RegExp(`^Ready=False ClaimFailed: .*${problem}`);
 
@@ -133,13 +135,13 @@ const CASES: readonly Case[] = [
     what: 'kube-system without a uid',
     paths: KUBE_SYSTEM,
     answer: wrong.object({ kind: 'Namespace', metadata: { name: 'kube-system' } }),
-    named: /^Ready=False ClaimFailed: .*has no uid/,
+    named: unidentified('has no uid'),
   },
   {
     what: 'kube-system without a body',
     paths: KUBE_SYSTEM,
     answer: wrong.whole('204 No Content', '', []),
-    named: /^Ready=False ClaimFailed: .*it is empty/,
+    named: unidentified('it is empty'),
   },
   {
     what: '/version without an end',
