@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { access } from './access.ts';
 import { clusters } from './clusters.ts';
+import { compare } from './compare.ts';
 import { fanout } from './fanout.ts';
 import { latency } from './latency.ts';
 import { projects } from './projects.ts';
@@ -20,6 +21,8 @@ const USAGE = `Usage: npm run bench -- <benchmark> [flags]
             --count N [500]   --rounds N [3]
 
   --json    print one JSON object and nothing else on standard output
+  --compare COMMIT   measure this checkout and another commit in turns, and print the ratio of each figure
+            --turns N [3]
 `;
 
 function wholeNumber(value: string, flag: string, least = 0): number {
@@ -27,6 +30,15 @@ function wholeNumber(value: string, flag: string, least = 0): number {
   if (!Number.isInteger(number) || number < least)
     throw new Error(`${flag} "${value}" must be a whole number of at least ${least}`);
   return number;
+}
+
+/** The benchmark and its flags, as the other version is asked for them, too. */
+function benchmarkOf(args: readonly string[]): string[] {
+  const ours = ['--compare', '--turns'];
+  return args.filter(
+    (arg, index) =>
+      arg !== '--json' && !ours.some(flag => arg === flag || arg.startsWith(`${flag}=`) || args[index - 1] === flag),
+  );
 }
 
 async function main(): Promise<void> {
@@ -39,6 +51,8 @@ async function main(): Promise<void> {
       rounds: { type: 'string' },
       count: { type: 'string' },
       kills: { type: 'string', default: '20' },
+      compare: { type: 'string' },
+      turns: { type: 'string', default: '3' },
     },
   });
   const log = (line: string) => void process.stderr.write(`${line}\n`);
@@ -75,7 +89,12 @@ async function main(): Promise<void> {
         throw new Error(`unknown benchmark "${positionals[0] ?? ''}"\n\n${USAGE}`);
     }
   };
-  const result = await run();
+  const compared = async (revision: string) => {
+    const turns = wholeNumber(values.turns, '--turns', 1);
+    const { figures, ...rest } = await compare({ benchmark: benchmarkOf(process.argv.slice(2)), revision, turns, log });
+    return values.json ? { ...rest, figures } : figures;
+  };
+  const result = await (values.compare === undefined ? run() : compared(values.compare));
   if (values.json) console.log(JSON.stringify(result));
   else console.table(result);
 }
