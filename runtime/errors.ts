@@ -92,6 +92,9 @@ export class AnswerError extends Error {
   }
 }
 
+/** The answer is longer than is read of one. */
+export class TooLongError extends AnswerError {}
+
 /**
  * The request got no answer: refused, reset, timed out. Whether a write took effect is not known.
  * `cause` is the error of the socket or of the TLS handshake.

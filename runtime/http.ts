@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { BOUNDS, costOf, type HeldBytes, inMiB } from './bounds.ts';
-import { AnswerError, ConnectionError } from './errors.ts';
+import { AnswerError, ConnectionError, TooLongError } from './errors.ts';
 
 export interface HttpResponse {
   readonly status: number;
@@ -109,7 +109,7 @@ class Collector implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = headers;
     const { maxBytes } = this.#exchanged;
-    if (status < 300 && Number(headers['content-length']) > maxBytes) this.#fail(tooLong(maxBytes));
+    if (status < 300 && Number(headers['content-length']) > maxBytes) this.#end(this.#tooLong(maxBytes));
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -126,7 +126,11 @@ class Collector implements Dispatcher.DispatchHandler {
       this.onResponseEnd(); // it is an error whatever follows
       this.#controller?.abort(new Error('enough was read'));
     } else {
-      this.#fail(fits ? `its answers are more than ${inMiB(BOUNDS.heldBytes)} at the same time` : tooLong(most));
+      this.#end(
+        fits
+          ? this.#wrong(`its answers are more than ${inMiB(BOUNDS.heldBytes)} at the same time`)
+          : this.#tooLong(most),
+      );
     }
   }
 
@@ -142,7 +146,15 @@ class Collector implements Dispatcher.DispatchHandler {
   }
 
   #fail(problem: string): void {
-    this.#end(new AnswerError(requestName(this.#options), problem));
+    this.#end(this.#wrong(problem));
+  }
+
+  #wrong(problem: string): AnswerError {
+    return new AnswerError(requestName(this.#options), problem);
+  }
+
+  #tooLong(most: number): AnswerError {
+    return new TooLongError(requestName(this.#options), tooLong(most));
   }
 
   /** At once, also while it waits for its connection. */

@@ -1,10 +1,10 @@
 import { checkBookmark, checkObject, type Place, parseObject } from './answers.ts';
 import { Backoff } from './backoff.ts';
 import { BOUNDS, inMiB } from './bounds.ts';
-import type { Client } from './client.ts';
+import type { Client, ListPage } from './client.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { ConnectionMovedError } from './connections.ts';
-import { AnswerError, ApiError, isExpired, type StatusBody } from './errors.ts';
+import { AnswerError, ApiError, isExpired, type StatusBody, TooLongError } from './errors.ts';
 import { lines } from './frames.ts';
 import { IdleDeadline } from './idle-deadline.ts';
 import type { KubeObject, ResourceType } from './resource.ts';
@@ -94,6 +94,8 @@ const LISTS = new Turns({ atOnce: 8, longestMs: 500 });
 const OVERTIME_MS = 30_000;
 /** So many pages hold as many objects as are kept, with room for servers that send fewer at a time. */
 const PAGES = 10_000;
+/** So many of the largest objects that are read fit into a page. */
+const SHORTEST_PAGE = BOUNDS.pageBytes / BOUNDS.objectBytes;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 /**
@@ -113,6 +115,7 @@ export class Watcher<T extends KubeObject> {
   readonly #backoff: Backoff;
   #state: State = EMPTY;
   #streamingLists = true;
+  #pageSize: number;
   #listedAt = Number.NEGATIVE_INFINITY;
   /** The last watch ended otherwise than at the time that it was asked for. */
   #interrupted = false;
@@ -125,6 +128,7 @@ export class Watcher<T extends KubeObject> {
   constructor(options: WatcherOptions<T>) {
     this.#options = options;
     this.#timings = { ...DEFAULT_TIMINGS, ...options.timings };
+    this.#pageSize = this.#timings.pageSize;
     this.#clock = options.clock ?? systemClock;
     this.#heardAt = this.#clock.monotonic();
     const { backoffBaseMs: base, backoffMaxMs: max, backoffResetMs: resetAfter } = this.#timings;
@@ -196,15 +200,13 @@ export class Watcher<T extends KubeObject> {
   }
 
   async #pagedList(client: Client, signal: AbortSignal): Promise<void> {
-    const { type, emit } = this.#options;
+    const { emit } = this.#options;
     await emit({ type: 'Init' });
     let resourceVersion = '';
     let token: string | undefined;
     let length = 0;
     for (let pages = 1; ; pages += 1) {
-      const limit = this.#timings.pageSize;
-      const page = { ...this.#options, limit, ...(token === undefined ? {} : { continue: token }) };
-      const list = await client.list(type, page, { signal, timeoutMs: 60_000 });
+      const list = await this.#page(client, token, signal);
       this.#heardAt = this.#clock.monotonic();
       length += list.length;
       this.#assertListLength(length);
@@ -215,6 +217,20 @@ export class Watcher<T extends KubeObject> {
       if (pages === PAGES) throw new AnswerError(`GET ${this.#name()}`, `the list has more than ${PAGES} pages`);
     }
     await this.#initialised(resourceVersion);
+  }
+
+  /** A page; a shorter one where the objects are so large that a page of them is longer than is read of an answer. */
+  async #page(client: Client, token: string | undefined, signal: AbortSignal): Promise<ListPage<T>> {
+    for (;;) {
+      const limit = this.#pageSize;
+      const page = { ...this.#options, limit, ...(token === undefined ? {} : { continue: token }) };
+      try {
+        return await client.list(this.#options.type, page, { signal, timeoutMs: 60_000 });
+      } catch (error) {
+        if (!(error instanceof TooLongError) || limit <= SHORTEST_PAGE) throw error;
+        this.#pageSize = Math.max(SHORTEST_PAGE, Math.floor(limit / 4)); // from now on, too
+      }
+    }
   }
 
   /** Opens one watch and emits what it brings until it ends. */

@@ -62,6 +62,16 @@ describe('the first list', () => {
     expect(world.server.requests.count({ verb: 'list' })).toBe(2 + 3);
   });
 
+  test('objects so large that a page of them is longer than what is read are listed by shorter pages', async () => {
+    await start({ server: { streamingLists: false } }, 0);
+    const data = { text: 'x'.repeat(1_000_000) };
+    for (let n = 0; n < 80; n++) world.server.store.create({ ...configMap(`large${n}`), data });
+    const informer = await world.informer(ConfigMapType);
+    expect(informer.list()).toHaveLength(80);
+    const limits = world.server.requests.entries.filter(({ verb }) => verb === 'list').map(({ query }) => query.limit);
+    expect(limits).toEqual(['500', '125', '31', '31', '31']);
+  });
+
   test('a page that comes late does not hide what happened meanwhile', async () => {
     await start({ server: { streamingLists: false }, timings: { pageSize: 2 } }, 5);
     const slow = world.server.faults.inject('slowList', { delayMs: 20 });
