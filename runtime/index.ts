@@ -15,6 +15,7 @@ export * from './finalizer.ts';
 export { isLoopback, type ServingOptions } from './health.ts';
 export { Informer } from './informer.ts';
 export type { AppliedContext, InformerHandler } from './informer-options.ts';
+export { weightOf } from './kept.ts';
 export { LeaderElection, type LeaderElectionOptions, type Lease, type Renewal, writtenAfter } from './leader.ts';
 export { Limiter } from './limiter.ts';
 export { createLogger, type Logger, silentLogger } from './log.ts';

@@ -181,6 +181,16 @@ export class Informer<T extends KubeObject> implements WriteObserver {
     this.#remove(keyString(key));
   }
 
+  /**
+   * Puts another form of the object that is known into its place, of the same version: what a transform left out of it was
+   * read again, or goes. Subscribers are told unless it is the same object.
+   */
+  amend(key: Key, change: (known: T) => T): void {
+    const known = this.#store.get(keyString(key));
+    const changed = known && change(known);
+    if (changed && changed !== known) this.#put(keyString(key), changed, known, LIVE);
+  }
+
   #handle(event: WatchEvent<T>): void | Promise<void> {
     switch (event.type) {
       case 'Init':

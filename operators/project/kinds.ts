@@ -7,6 +7,8 @@ export interface Source extends KubeObject {
   readonly immutable?: boolean;
   readonly data?: Readonly<Record<string, string>>;
   readonly binaryData?: Readonly<Record<string, string>>;
+  /** In a cache, of one whose content is not kept: how many bytes count of it. */
+  readonly unkept?: number;
 }
 
 /** A LimitRange, NetworkPolicy or ResourceQuota. */

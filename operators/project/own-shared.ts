@@ -9,6 +9,8 @@ import {
   systemClock,
 } from '#runtime';
 import { hasHome } from '../engagement/project-home.ts';
+import { ContentBudget } from './content-budget.ts';
+import { Contents } from './contents.ts';
 import { type HomeState, homeState } from './home.ts';
 import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
 import { homeOf, homeProjectKey, type Shared, type SharedObjects, sharedRequest } from './shared.ts';
@@ -79,6 +81,7 @@ class Home {
   readonly #project: Project;
   readonly #changed: () => void;
   readonly #informers: Readonly<Record<SharedKind, Informer<Source>>>;
+  readonly #budget = new ContentBudget();
   readonly #stop = new AbortController();
   #state: HomeState = 'missing';
   /** Counts what went; {@link #askedAt} is the count up to which the namespace is known to stand. */
@@ -91,8 +94,16 @@ class Home {
     this.#project = project;
     this.#changed = changed;
     const namespace = homeOf(project);
-    const informer = (kind: SharedKind) => hub.cache.informer(SourceTypes[kind], sharedRequest(kind, namespace));
+    const informer = (kind: SharedKind) =>
+      hub.cache.informer(SourceTypes[kind], sharedRequest(kind, this.#budget, namespace));
     this.#informers = { Secret: informer('Secret'), ConfigMap: informer('ConfigMap') };
+    new Contents({
+      client: hub.client,
+      budget: this.#budget,
+      informers: this.#informers,
+      of: () => this.objects(),
+      signal: this.#stop.signal,
+    }).follow();
     const doubted = () => this.#doubt();
     for (const each of Object.values(this.#informers))
       each.subscribe({ applied: changed, deleted: doubted, synced: doubted });
@@ -115,7 +126,8 @@ class Home {
   stop(): void {
     this.#stop.abort();
     const namespace = homeOf(this.#project);
-    for (const kind of SHARED_KINDS) this.#hub.cache.release(SourceTypes[kind], sharedRequest(kind, namespace));
+    for (const kind of SHARED_KINDS)
+      this.#hub.cache.release(SourceTypes[kind], sharedRequest(kind, this.#budget, namespace));
   }
 
   #doubt(): void {

@@ -5,7 +5,7 @@ import { type CopyOwner, isTemplate, policyTemplate, type Template, templateOf }
 import { type GivenKind, POLICY_KINDS, type PolicyKind } from './kinds.ts';
 import { limitRangeSpec, networkPolicySpec } from './policies.ts';
 import { Selected } from './selected.ts';
-import { withinBounds } from './share-bounds.ts';
+import { unread, withinBounds } from './share-bounds.ts';
 import type { SharedObjects } from './shared.ts';
 import { isRefusal, type Refusal } from './source.ts';
 
@@ -100,7 +100,9 @@ export class Plans {
     // a namespace of that name which is somebody else's shares nothing with this project
     const objects = shared.homeState(project) === 'foreign' ? [] : shared.of(project);
     const { within, beyond } = withinBounds(objects.filter(({ source }) => !source.metadata?.deletionTimestamp));
-    const results = within.map(({ kind, source }) => templateOf(kind, source, owner));
+    const results = within.map(each =>
+      each.source.unkept === undefined ? templateOf(each.kind, each.source, owner) : unread(each),
+    );
     const templates = results.filter(isTemplate);
     return { templates, selected: new Selected(templates), refusals: [...results.filter(isRefusal), ...beyond] };
   }

@@ -24,6 +24,12 @@ export function withinBounds(objects: readonly Shared[]): { readonly within: Sha
   return { within, beyond };
 }
 
+/** Of one that is within the bounds, and whose content is yet to be read again. */
+export function unread({ kind, source }: Shared): Refusal {
+  const message = 'it is within the bounds of its project now, and its content is about to be read';
+  return { kind, name: source.metadata?.name ?? '', reason: 'TooMany', message };
+}
+
 function tooMany({ kind, source }: Shared, bound: string): Refusal {
   const message = `a project shares at most ${bound}, the oldest first: remove others, or put several into one; copies that exist stay as they are`;
   return { kind, name: source.metadata?.name ?? '', reason: 'TooMany', message };
@@ -38,8 +44,12 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 const created = ({ source }: Shared): string => `${source.metadata?.creationTimestamp ?? ''}`;
 const nameOf = ({ source }: Shared): string => source.metadata?.name ?? '';
 
+/** Bytes that an entry counts at least: one takes 90 in memory, however short it is. */
+const LEAST_ENTRY = 64;
+
 /** Bytes of an object's content, labels and annotations; of what is base64, bytes of what it encodes. */
-function sizeOf({ kind, source: { metadata, data = {}, binaryData = {} } }: Shared): number {
+export function sizeOf({ kind, source: { metadata, data = {}, binaryData = {}, unkept } }: Shared): number {
+  if (unkept !== undefined) return unkept;
   const texts = [metadata?.labels ?? {}, metadata?.annotations ?? {}];
   const plain = kind === 'ConfigMap' ? [...texts, data] : texts;
   const encoded = kind === 'ConfigMap' ? binaryData : data;
@@ -47,5 +57,8 @@ function sizeOf({ kind, source: { metadata, data = {}, binaryData = {} } }: Shar
 }
 
 function bytesOf(values: Readonly<Record<string, string>>, encoding: BufferEncoding): number {
-  return Object.entries(values).reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(value, encoding), 0);
+  return Object.entries(values).reduce(
+    (sum, [key, value]) => sum + Math.max(LEAST_ENTRY, key.length + Buffer.byteLength(value, encoding)),
+    0,
+  );
 }

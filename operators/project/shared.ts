@@ -7,6 +7,8 @@ import {
   projectNamespace,
 } from '#api';
 import { type Cluster, type Informer, type InformerRequest, type KubeObject, keyString, Namespaces } from '#runtime';
+import { ContentBudget } from './content-budget.ts';
+import { Contents } from './contents.ts';
 import { type HomeState, homeState } from './home.ts';
 import { SHARED_KINDS, type SharedKind, type Source, SourceTypes } from './kinds.ts';
 import { keptOf } from './source.ts';
@@ -15,8 +17,8 @@ const BY_NAMESPACE = 'namespace';
 const SHARED = { labelSelector: `${LABEL_SHARED}=true` };
 
 /** By what shared objects of a kind are watched, in all namespaces or in one. */
-export function sharedRequest(kind: SharedKind, namespace?: string): InformerRequest<Source> {
-  const transform = { name: 'shared', apply: keptOf(kind) };
+export function sharedRequest(kind: SharedKind, budget: ContentBudget, namespace?: string): InformerRequest<Source> {
+  const transform = { name: 'shared', apply: keptOf(kind, budget) };
   return { ...SHARED, ...(namespace === undefined ? {} : { namespace }), transform };
 }
 
@@ -45,18 +47,23 @@ export class HubSharedObjects implements SharedObjects {
   readonly namespaces: Informer<KubeObject>;
   readonly #sources: Readonly<Record<SharedKind, Informer<Source>>>;
 
-  constructor(hub: Cluster) {
+  constructor(hub: Cluster, budget = new ContentBudget()) {
     this.namespaces = hub.cache.informer(Namespaces, { metadataOnly: true });
     this.#sources = {
-      Secret: hub.cache.informer(SourceTypes.Secret, sharedRequest('Secret')),
-      ConfigMap: hub.cache.informer(SourceTypes.ConfigMap, sharedRequest('ConfigMap')),
+      Secret: hub.cache.informer(SourceTypes.Secret, sharedRequest('Secret', budget)),
+      ConfigMap: hub.cache.informer(SourceTypes.ConfigMap, sharedRequest('ConfigMap', budget)),
     };
     for (const informer of Object.values(this.#sources))
       informer.addIndex(BY_NAMESPACE, object => [object.metadata?.namespace ?? '']);
+    const { client, signal } = hub;
+    new Contents({ client, budget, informers: this.#sources, of: home => this.#in(home), signal }).follow();
   }
 
   of(project: Project): Shared[] {
-    const home = homeOf(project);
+    return this.#in(homeOf(project));
+  }
+
+  #in(home: string): Shared[] {
     return SHARED_KINDS.flatMap(kind =>
       this.#sources[kind].byIndex(BY_NAMESPACE, home).map(source => ({ kind, source })),
     );

@@ -1,8 +1,10 @@
 import { ANNOTATION_LEAVE_OUT, ANNOTATION_NAMESPACES } from '#api';
 import { dropBookkeeping, errorMessage, type LabelSelector, SELECTOR_BOUNDS, SelectorCache } from '#runtime';
 import { beyondFields, isBeyondFields, MOST_FIELDS } from '../engagement/bounded-fields.ts';
+import type { ContentBudget } from './content-budget.ts';
 import type { SharedKind, Source } from './kinds.ts';
 import { type IsLeftOut, LEAVE_OUT_LENGTH, leftOutOf } from './left-out.ts';
+import { sizeOf } from './share-bounds.ts';
 
 /** A shared object that is not copied, and why. Of all but `Refused` the copies that exist stay as they are. */
 export interface Refusal {
@@ -63,9 +65,10 @@ export function sharingOf(kind: SharedKind, source: Source): Sharing | Refusal {
 
 /**
  * Transform of the caches of shared objects: what can't be used takes no memory. Of an annotation that is longer than
- * what is parsed, no more is kept than shows that; of an object that is not copied, neither content nor labels.
+ * what is parsed, no more is kept than shows that; of an object that is not copied, neither content nor labels. The same of
+ * one for which the budget of its project has no room.
  */
-export function keptOf(kind: SharedKind): (object: Source) => Source {
+export function keptOf(kind: SharedKind, budget?: ContentBudget): (object: Source) => Source {
   return object => {
     const { type, immutable, data, binaryData, metadata } = dropBookkeeping(object);
     const { ownerReferences: _owners, finalizers: _finalizers, annotations, labels, ...identity } = metadata ?? {};
@@ -73,11 +76,13 @@ export function keptOf(kind: SharedKind): (object: Source) => Source {
       ...(type === undefined ? {} : { type }),
       ...(immutable === undefined ? {} : { immutable }),
     };
-    if (hasTooMany({ metadata: { labels, annotations } } as Source))
+    if (hasTooMany({ metadata: { labels, annotations } } as Source)) {
+      budget?.release(kind, object);
       return {
         metadata: { ...identity, labels: beyondFields(labels), annotations: beyondFields(annotations) },
         ...own,
       };
+    }
     const bounded = boundAnnotations(annotations);
     const whole: Source = {
       metadata: { ...identity, ...(labels ? { labels } : {}), ...(bounded ? { annotations: bounded } : {}) },
@@ -85,10 +90,26 @@ export function keptOf(kind: SharedKind): (object: Source) => Source {
       ...(data ? { data } : {}),
       ...(binaryData ? { binaryData } : {}),
     };
-    if (!isRefusal(sharingOf(kind, whole))) return whole;
+    if (!isRefusal(sharingOf(kind, whole)))
+      return !budget || budget.admit(kind, whole) ? whole : unkept(identity, own, sizeOf({ kind, source: whole }));
+    budget?.release(kind, whole);
     const parsed = Object.entries(bounded ?? {}).filter(([key]) => PARSED[key] !== undefined);
     return { metadata: { ...identity, annotations: Object.fromEntries(parsed) }, ...own };
   };
+}
+
+/** What is kept of an object whose content is given up. */
+export function withoutContent(kind: SharedKind): (source: Source) => Source {
+  return source => {
+    const { type, immutable, metadata } = source;
+    const { labels: _labels, annotations: _annotations, ...identity } = metadata ?? {};
+    const own = { ...(type === undefined ? {} : { type }), ...(immutable === undefined ? {} : { immutable }) };
+    return unkept(identity, own, sizeOf({ kind, source }));
+  };
+}
+
+function unkept(identity: object, own: Pick<Source, 'type' | 'immutable'>, size: number): Source {
+  return { metadata: identity, ...own, unkept: size };
 }
 
 export function isRefusal(result: object | Refusal): result is Refusal {
