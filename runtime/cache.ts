@@ -15,6 +15,8 @@ export interface CacheOptions {
   readonly timings?: Partial<WatcherTimings>;
   readonly clock?: Clock;
   readonly freeze?: boolean;
+  /** Bytes of a whole list at most [BOUNDS.listBytes]. */
+  readonly listBytes?: number;
   /** Bytes that all informers together keep at most, by estimate [no bound]. */
   readonly keptBytes?: number;
 }

@@ -21,6 +21,8 @@ export interface ClusterOptions extends Pick<TransportOptions, 'writeGuard' | 'a
   readonly timings?: Partial<WatcherTimings>;
   readonly clock?: Clock;
   readonly freeze?: boolean;
+  /** Bytes of a whole list at most [BOUNDS.listBytes]. */
+  readonly listBytes?: number;
   /** Bytes that its caches keep at most, by estimate [no bound]. */
   readonly keptBytes?: number;
 }
@@ -65,6 +67,7 @@ export class Cluster {
       ...(options.timings ? { timings: options.timings } : {}),
       ...(options.clock ? { clock: options.clock } : {}),
       ...(options.keptBytes === undefined ? {} : { keptBytes: options.keptBytes }),
+      ...(options.listBytes === undefined ? {} : { listBytes: options.listBytes }),
       freeze: options.freeze ?? false,
     });
     this.client = new Client(this.transport, { fieldManager: options.fieldManager, observer: this.cache });

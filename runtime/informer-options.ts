@@ -29,6 +29,8 @@ export interface InformerOptions<T extends KubeObject> extends Selection {
   readonly mostObjects?: number;
   /** Shared by the informers of one server: beyond it the watch fails in the same way [no bound]. */
   readonly kept?: KeptBytes;
+  /** Bytes of a whole list at most [BOUNDS.listBytes]. */
+  readonly listBytes?: number;
   /** Applied to each object before it is stored: drop what is not needed. Must not return its argument changed. */
   readonly transform?: (object: T) => T;
   /** Awaited between a complete list and its coming into force; when it rejects, the list is thrown away. */

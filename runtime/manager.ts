@@ -71,6 +71,8 @@ export class Manager {
     this.hub = new Cluster({
       ...options,
       name: 'hub',
+      // what many tenants store there comes in lists of any length, and their objects' number is bounded by quotas
+      listBytes: Number.POSITIVE_INFINITY,
       writeGuard: this.writeGuard,
       onReplaced: error => this.#fatal.abort(error),
     });

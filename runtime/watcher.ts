@@ -60,6 +60,8 @@ export interface WatcherOptions<T extends KubeObject> extends Selection {
   readonly timings?: Partial<WatcherTimings>;
   readonly clock?: Clock;
   readonly random?: () => number;
+  /** Bytes of a whole list at most [BOUNDS.listBytes]. */
+  readonly listBytes?: number;
 }
 
 /** A watch that goes on after an interruption. */
@@ -334,8 +336,8 @@ export class Watcher<T extends KubeObject> {
   }
 
   #assertListLength(length: number): void {
-    if (length > BOUNDS.listBytes)
-      throw new AnswerError(`GET ${this.#name()}`, `the list is longer than ${inMiB(BOUNDS.listBytes)}`);
+    const most = this.#options.listBytes ?? BOUNDS.listBytes;
+    if (length > most) throw new AnswerError(`GET ${this.#name()}`, `the list is longer than ${inMiB(most)}`);
   }
 
   #parse(line: string): Frame<T> {
