@@ -62,7 +62,7 @@ test('of 50 MB in valid objects no more is kept than is copied, whatever came fi
   await eventually(() => copied().join() === oldest.join() && kept() === 8, within('the oldest are kept'));
   expect(shared.of(project)).toHaveLength(50);
   expect(heap() - before - stored).toBeLessThan(24);
-});
+}, 200_000);
 
 test('what comes within the bounds is read again, also after a change', async () => {
   for (let index = 0; index < 50; index += 1) share(`young-${String(index).padStart(2, '0')}`, 1_000_000);
@@ -73,7 +73,7 @@ test('what comes within the bounds is read again, also after a change', async ()
   for (let index = 0; index < 20; index += 1)
     world.server.store.delete(ConfigMapType, { namespace: HOME, name: `young-${String(index).padStart(2, '0')}` });
   await eventually(() => copied().join() === first(20) && kept() === 8, within('the next are read'));
-});
+}, 200_000);
 
 test('a project within its bounds is kept whole, and read once', async () => {
   for (let index = 0; index < 400; index += 1) share(`small-${index}`, 20_000);
