@@ -26,10 +26,12 @@ const GATHER_MS = 100;
  */
 export class Contents {
   readonly #options: ContentsOptions;
-  /** Namespaces that are about to be looked at. */
-  readonly #due = new Map<string, NodeJS.Timeout>();
-  /** When which version of an object was read again. */
-  readonly #readAt = new Map<string, number>();
+  /** Namespaces that are about to be looked at, and when, ms of the monotonic clock. */
+  readonly #due = new Map<string, { readonly at: number; readonly timer: NodeJS.Timeout }>();
+  /** Those that are looked at now: one look at a time, as two would read the same. */
+  readonly #looking = new Set<string>();
+  /** When which version of an object was read again in vain. */
+  readonly #failedAt = new Map<string, number>();
 
   constructor(options: ContentsOptions) {
     this.#options = options;
@@ -58,12 +60,23 @@ export class Contents {
   #changed(namespace: string, afterMs = GATHER_MS): void {
     const { informers, signal } = this.#options;
     const isRead = Object.values(informers).every(({ synced }) => synced);
-    if (signal.aborted || !isRead || this.#due.has(namespace)) return;
-    const look = () => {
-      this.#due.delete(namespace);
-      void this.#look(namespace);
-    };
-    this.#due.set(namespace, setTimeout(look, afterMs).unref());
+    const due = this.#due.get(namespace);
+    const at = performance.now() + afterMs;
+    if (signal.aborted || !isRead || (due && due.at <= at)) return;
+    clearTimeout(due?.timer); // a change does not wait for another try
+    const timer = setTimeout(() => void this.#lookInTurn(namespace), afterMs).unref();
+    this.#due.set(namespace, { at, timer });
+  }
+
+  async #lookInTurn(namespace: string): Promise<void> {
+    this.#due.delete(namespace);
+    if (this.#looking.has(namespace)) return this.#changed(namespace);
+    this.#looking.add(namespace);
+    try {
+      await this.#look(namespace);
+    } finally {
+      this.#looking.delete(namespace);
+    }
   }
 
   async #look(namespace: string): Promise<void> {
@@ -85,21 +98,25 @@ export class Contents {
     const key = keyOf({ metadata: metadata ?? {} });
     const id = `${kind} ${keyString(key)} ${metadata?.resourceVersion}`;
     const now = performance.now();
-    for (const [each, at] of this.#readAt) if (now - at > AGAIN_MS) this.#readAt.delete(each);
-    if (this.#readAt.has(id)) return this.#changed(key.namespace ?? '', AGAIN_MS);
-    this.#readAt.set(id, now);
+    for (const [each, at] of this.#failedAt) if (now - at > AGAIN_MS) this.#failedAt.delete(each);
+    if (this.#failedAt.has(id)) return this.#changed(key.namespace ?? '', AGAIN_MS);
+    let isKept = false;
     try {
       const found = await client.get(SourceTypes[kind], key, { signal });
       const isSame = found.metadata?.resourceVersion === metadata?.resourceVersion;
       // of another version the watch tells
       if (isSame) informers[kind].amend(key, known => (isNewer(known, found) ? known : keptOf(kind, budget)(found)));
+      isKept = informers[kind].get(key)?.unkept === undefined;
     } catch (error) {
-      if (!isNotFound(error)) this.#changed(key.namespace ?? '', AGAIN_MS);
+      isKept = isNotFound(error); // the watch tells of that, too
     }
+    if (isKept || signal.aborted) return;
+    this.#failedAt.set(id, now);
+    this.#changed(key.namespace ?? '', AGAIN_MS);
   }
 
   #end(): void {
-    for (const timer of this.#due.values()) clearTimeout(timer);
+    for (const { timer } of this.#due.values()) clearTimeout(timer);
     this.#due.clear();
   }
 }

@@ -75,6 +75,26 @@ test('what comes within the bounds is read again, also after a change', async ()
   await eventually(() => copied().join() === first(20) && kept() === 8, within('the next are read'));
 }, 200_000);
 
+test('what comes within the bounds while a try that failed is waited for is read without that wait', async () => {
+  for (let index = 0; index < 45; index += 1) share(`young-${String(index).padStart(2, '0')}`, 1_000_000);
+  await read();
+  await eventually(() => kept() === 8, within('the first are kept'));
+  const failure = world.server.faults.inject('forbidden', { verb: 'get', kind: 'ConfigMap' });
+  const remove = (index: number) =>
+    world.server.store.delete(ConfigMapType, { namespace: HOME, name: `young-${String(index).padStart(2, '0')}` });
+  remove(0);
+  await eventually(() => failure.hits > 0, within('a read is refused'));
+  await eventually(() => kept() === 7, within('one is gone'));
+  await new Promise(resolve => setTimeout(resolve, 500)); // the refusal has arrived
+  failure.remove();
+  const startedAt = performance.now();
+  for (const index of [1, 2, 3]) remove(index);
+  // young-08 is not tried again for 30 s, and the three others wait for nothing
+  const isRead = () => copied().includes('young-11 1000000');
+  await eventually(isRead, { timeoutMs: 20_000, what: 'the next three are read' });
+  expect(performance.now() - startedAt).toBeLessThan(20_000);
+});
+
 test('a project within its bounds is kept whole, and read once', async () => {
   for (let index = 0; index < 400; index += 1) share(`small-${index}`, 20_000);
   await read();
