@@ -133,7 +133,7 @@ describe('a request', () => {
   test('is refused when all of them together hold too much', async () => {
     answering(wrong.endless());
     const errors = await Promise.all(
-      [1, 2, 3, 4].map(() => errorOf(client.list(ConfigMapType, { namespace: 'x' }, { timeoutMs: 20_000 }))),
+      Array.from({ length: 12 }, () => errorOf(client.list(ConfigMapType, { namespace: 'x' }, { timeoutMs: 20_000 }))),
     );
     expect(errors.map(errorMessage).join()).toContain('its answers are more than 128 MiB at the same time');
   });
